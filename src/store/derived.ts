@@ -1,0 +1,138 @@
+import { equal } from '../lib/equal.ts';
+import { assert } from '../lib/fault.ts';
+import { Collection, type Dependent, type Index, type Unlink } from './collection.ts';
+
+/** How a transformation reads other collections: each read is remembered, and a change of what was read runs it again. */
+export interface Fetch {
+  get<V>(collection: Collection<V>, key: string): V | undefined;
+  /** The values under an index key; order is not defined: sort where it matters. */
+  by<V>(index: Index<V>, indexKey: string): V[];
+  /** Every value. Runs again on any change of the collection: for small ones only. */
+  all<V>(collection: Collection<V>): V[];
+}
+
+/** What a transformation gives: outputs by key. Keys must be unique in the whole derived collection: put the input's key into them. */
+export type Outputs<V> = Iterable<readonly [key: string, value: V]>;
+
+export interface Derivation<V> {
+  readonly name: string;
+  /** Equal outputs are dropped, so that nothing downstream runs. Default: structural equality. */
+  readonly equal?: (a: V, b: V) => boolean;
+}
+
+/** One input's computation: what it read and what it gave. */
+class Cell<V> implements Dependent, Fetch {
+  readonly owner: DerivedCollection<V>;
+  readonly key: string;
+  outputs: readonly string[] = none;
+  unlinks: Unlink[] = [];
+
+  constructor(owner: DerivedCollection<V>, key: string) {
+    this.owner = owner;
+    this.key = key;
+  }
+  invalidate(): void {
+    this.owner.markDirty(this.key);
+  }
+  get<T>(collection: Collection<T>, key: string): T | undefined {
+    this.#check(collection);
+    this.unlinks.push(collection.dependOnKey(key, this));
+    return collection.get(key);
+  }
+  by<T>(index: Index<T>, indexKey: string): T[] {
+    this.#check(index.of);
+    this.unlinks.push(index.dependOnKey(indexKey, this));
+    return index.get(indexKey);
+  }
+  all<T>(collection: Collection<T>): T[] {
+    this.#check(collection);
+    this.unlinks.push(collection.dependOnAll(this));
+    return [...collection.values()];
+  }
+  release(): void {
+    for (const unlink of this.unlinks) unlink();
+    this.unlinks = [];
+  }
+  #check<T>(collection: Collection<T>): void {
+    assert(
+      collection.rank < this.owner.rank,
+      `${this.owner.name} reads ${collection.name}, which was created after it`,
+    );
+  }
+}
+
+/**
+ * A collection computed from others: `compute(fetch, inputKey)` gives an input's outputs and is run again only for inputs
+ * whose own value, or anything they fetched, has changed (the idea of Istio's krt). Made by `Store.derive` and `Store.group`.
+ */
+export class DerivedCollection<V> extends Collection<V> {
+  readonly #compute: (fetch: Fetch, inputKey: string) => Outputs<V> | undefined;
+  readonly #equal: (a: V, b: V) => boolean;
+  readonly #cells = new Map<string, Cell<V>>();
+  readonly #dirty = new Set<string>();
+  readonly #wake: () => void;
+  /** How often the transformation ran: what incrementality tests and the metrics look at. */
+  runs = 0;
+
+  constructor(
+    derivation: Derivation<V>,
+    rank: number,
+    compute: (fetch: Fetch, inputKey: string) => Outputs<V> | undefined,
+    wake: () => void,
+  ) {
+    super(derivation.name, rank);
+    this.#compute = compute;
+    this.#equal = derivation.equal ?? equal;
+    this.#wake = wake;
+  }
+
+  get dirty(): number {
+    return this.#dirty.size;
+  }
+
+  /** @internal */
+  markDirty(inputKey: string): void {
+    this.#dirty.add(inputKey);
+    this.#wake();
+  }
+
+  /** @internal Runs what is dirty. All lower ranks are settled by now. */
+  refresh(): void {
+    if (this.#dirty.size === 0) return;
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    // An output may move from one input to another in the same turn, so every write waits until all have been computed.
+    const given = new Map<string, V>();
+    const gone = new Set<string>();
+    for (const inputKey of dirty) {
+      const before = this.#cells.get(inputKey);
+      before?.release();
+      const cell = before ?? new Cell<V>(this, inputKey);
+      const outputs = this.#compute(cell, inputKey);
+      this.runs++;
+      for (const key of cell.outputs) gone.add(key);
+      if (outputs === undefined) {
+        cell.release();
+        this.#cells.delete(inputKey);
+        continue;
+      }
+      this.#cells.set(inputKey, cell);
+      const keys: string[] = [];
+      for (const [key, value] of outputs) {
+        assert(!given.has(key), `${this.name}: two inputs give the output ${key}`);
+        given.set(key, value);
+        keys.push(key);
+      }
+      cell.outputs = keys;
+    }
+    for (const [key, value] of given) {
+      const old = this.items.get(key);
+      assert(old === undefined || gone.has(key), `${this.name}: two inputs give the output ${key}`);
+      gone.delete(key);
+      if (old === undefined || !this.#equal(old, value)) this.write(key, value);
+    }
+    for (const key of gone) this.write(key, undefined);
+  }
+}
+
+const none: readonly string[] = [];

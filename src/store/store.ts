@@ -1,0 +1,174 @@
+import { equal } from '../lib/equal.ts';
+import { Collection, type Index } from './collection.ts';
+import { type Derivation, DerivedCollection, type Fetch, type Outputs } from './derived.ts';
+
+/** A collection that sources write. Writing an equal value is no change. */
+export class Table<V> extends Collection<V> {
+  readonly #wake: () => void;
+  constructor(name: string, rank: number, wake: () => void) {
+    super(name, rank);
+    this.#wake = wake;
+  }
+  set(key: string, value: V): void {
+    const old = this.items.get(key);
+    if (old !== undefined && equal(old, value)) return;
+    this.write(key, value);
+    this.#wake();
+  }
+  delete(key: string): void {
+    if (!this.items.has(key)) return;
+    this.write(key, undefined);
+    this.#wake();
+  }
+}
+
+export interface StoreOptions {
+  /** How a flush is put off to the end of the event loop's turn. Tests that flush by hand pass a no-op. Default: setImmediate. */
+  readonly schedule?: (flush: () => void) => void;
+  /** Called after each flush that changed something. */
+  readonly onFlush?: (info: FlushInfo) => void;
+}
+
+export interface FlushInfo {
+  readonly sequence: number;
+  /** ms that the flush took. */
+  readonly duration: number;
+  readonly changed: number;
+}
+
+/** What the store itself and its metrics need of a collection, whatever it holds. */
+export interface CollectionInfo {
+  readonly name: string;
+  readonly size: number;
+  settle(): number;
+}
+export interface DerivedInfo extends CollectionInfo {
+  readonly dirty: number;
+  readonly runs: number;
+  refresh(): void;
+}
+
+/**
+ * The one mutable state: tables that sources write and collections derived from them. Writes of one turn of the event loop
+ * are one change for everything downstream; a change costs what it touches, not what exists.
+ */
+export class Store {
+  readonly #collections: CollectionInfo[] = [];
+  readonly #derived: DerivedInfo[] = [];
+  readonly #options: StoreOptions;
+  #scheduled = false;
+  #flushing = false;
+  #sequence = 0;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: StoreOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Rises with every flush that changed something. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+  get collections(): readonly CollectionInfo[] {
+    return this.#collections;
+  }
+
+  table<V>(name: string): Table<V> {
+    return this.#add(new Table<V>(name, this.#collections.length, () => this.#schedule()));
+  }
+
+  /** One run of `map` for each value of `from`. `map` must be pure but for what it reads through `fetch`. */
+  derive<In, Out>(
+    from: Collection<In>,
+    derivation: Derivation<Out> & { map: (fetch: Fetch, value: In, key: string) => Outputs<Out> },
+  ): DerivedCollection<Out> {
+    const derived = new DerivedCollection<Out>(
+      derivation,
+      this.#collections.length,
+      (fetch, key) => {
+        const value = from.get(key);
+        return value === undefined ? undefined : derivation.map(fetch, value, key);
+      },
+      () => this.#schedule(),
+    );
+    from.onEach((change) => derived.markDirty(change.key));
+    for (const key of from.keys()) derived.markDirty(key);
+    return this.#addDerived(derived);
+  }
+
+  /** One run of `map` for each key of an index, with all its members (order not defined); none left: its outputs go. */
+  group<In, Out>(
+    index: Index<In>,
+    derivation: Derivation<Out> & { map: (fetch: Fetch, members: readonly In[], indexKey: string) => Outputs<Out> },
+  ): DerivedCollection<Out> {
+    const derived = new DerivedCollection<Out>(
+      derivation,
+      this.#collections.length,
+      (fetch, indexKey) => {
+        const members = index.get(indexKey);
+        return members.length === 0 ? undefined : derivation.map(fetch, members, indexKey);
+      },
+      () => this.#schedule(),
+    );
+    index.onEach((indexKey) => derived.markDirty(indexKey));
+    for (const indexKey of index.keys()) derived.markDirty(indexKey);
+    return this.#addDerived(derived);
+  }
+
+  /** A single value computed from others, under the key `''`. */
+  single<Out>(derivation: Derivation<Out> & { map: (fetch: Fetch) => Out }): DerivedCollection<Out> {
+    const derived = new DerivedCollection<Out>(
+      derivation,
+      this.#collections.length,
+      (fetch) => [['', derivation.map(fetch)]],
+      () => this.#schedule(),
+    );
+    derived.markDirty('');
+    return this.#addDerived(derived);
+  }
+
+  /** Brings everything up to date now, and tells observers. */
+  flush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const start = performance.now();
+    try {
+      for (const derived of this.#derived) derived.refresh();
+      let changed = 0;
+      for (const collection of this.#collections) changed += collection.settle();
+      if (changed > 0) {
+        this.#sequence++;
+        this.#options.onFlush?.({ sequence: this.#sequence, duration: performance.now() - start, changed });
+      }
+    } finally {
+      this.#flushing = false;
+    }
+    if (this.#scheduled) return; // an observer wrote to a table: those who wait get that too
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  /** Resolves when all that has been written so far has reached every observer. */
+  settled(): Promise<void> {
+    if (!this.#scheduled) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    (this.#options.schedule ?? setImmediate)(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+  #add<C extends CollectionInfo>(collection: C): C {
+    this.#collections.push(collection);
+    return collection;
+  }
+  #addDerived<C extends DerivedInfo>(derived: C): C {
+    this.#derived.push(derived);
+    return this.#add(derived);
+  }
+}
