@@ -1,5 +1,5 @@
 import { equal } from '../lib/equal.ts';
-import { Collection, type Index } from './collection.ts';
+import { Collection, Index } from './collection.ts';
 import { type Derivation, DerivedCollection, type Fetch, type Outputs } from './derived.ts';
 
 /** A collection that sources write. Writing an equal value is no change. */
@@ -77,41 +77,57 @@ export class Store {
     return this.#add(new Table<V>(name, this.#collections.length, () => this.#schedule()));
   }
 
-  /** One run of `map` for each value of `from`. `map` must be pure but for what it reads through `fetch`. */
+  /**
+   * One run of `map` for each value of `from`. `map` must be pure but for what it reads through `fetch`. With several
+   * collections, their values are taken together: no key may stand in two of them.
+   */
   derive<In, Out>(
-    from: Collection<In>,
+    from: Collection<In> | readonly Collection<In>[],
     derivation: Derivation<Out> & { map: (fetch: Fetch, value: In, key: string) => Outputs<Out> },
   ): DerivedCollection<Out> {
+    const inputs = from instanceof Collection ? [from] : from;
     const derived = new DerivedCollection<Out>(
       derivation,
       this.#collections.length,
       (fetch, key) => {
-        const value = from.get(key);
-        return value === undefined ? undefined : derivation.map(fetch, value, key);
+        for (const input of inputs) {
+          const value = input.get(key);
+          if (value !== undefined) return derivation.map(fetch, value, key);
+        }
+        return undefined;
       },
       () => this.#schedule(),
     );
-    from.onEach((change) => derived.markDirty(change.key));
-    for (const key of from.keys()) derived.markDirty(key);
+    for (const input of inputs) {
+      input.onEach((change) => derived.markDirty(change.key));
+      for (const key of input.keys()) derived.markDirty(key);
+    }
     return this.#addDerived(derived);
   }
 
-  /** One run of `map` for each key of an index, with all its members (order not defined); none left: its outputs go. */
+  /**
+   * One run of `map` for each index key, with all its members (order not defined) from all the given indexes; when the last
+   * member goes, so do the outputs.
+   */
   group<In, Out>(
-    index: Index<In>,
+    by: Index<In> | readonly Index<In>[],
     derivation: Derivation<Out> & { map: (fetch: Fetch, members: readonly In[], indexKey: string) => Outputs<Out> },
   ): DerivedCollection<Out> {
+    const indexes = by instanceof Index ? [by] : by;
     const derived = new DerivedCollection<Out>(
       derivation,
       this.#collections.length,
       (fetch, indexKey) => {
-        const members = index.get(indexKey);
+        const members =
+          indexes.length === 1 ? indexes[0]!.get(indexKey) : indexes.flatMap((index) => index.get(indexKey));
         return members.length === 0 ? undefined : derivation.map(fetch, members, indexKey);
       },
       () => this.#schedule(),
     );
-    index.onEach((indexKey) => derived.markDirty(indexKey));
-    for (const indexKey of index.keys()) derived.markDirty(indexKey);
+    for (const index of indexes) {
+      index.onEach((indexKey) => derived.markDirty(indexKey));
+      for (const indexKey of index.keys()) derived.markDirty(indexKey);
+    }
     return this.#addDerived(derived);
   }
 
