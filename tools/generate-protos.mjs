@@ -15,7 +15,8 @@ const out = join(root, 'src/gen');
 const fingerprint = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .update(readFileSync(fileURLToPath(import.meta.url)));
-for (const file of protoFiles(join(root, 'proto')).sort()) fingerprint.update(file).update(readFileSync(join(root, 'proto', file)));
+for (const file of protoFiles(join(root, 'proto')).sort())
+  fingerprint.update(file).update(readFileSync(join(root, 'proto', file)));
 const stamp = fingerprint.digest('hex');
 if (existsSync(join(out, '.stamp')) && readFileSync(join(out, '.stamp'), 'utf8') === stamp) process.exit(0);
 
@@ -23,7 +24,10 @@ const work = join(root, '.cache/protos');
 rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });
 for (const tree of ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate']) {
-  cpSync(join(deps, tree), work, { recursive: true, filter: (path) => !/\/(v2|v2alpha1?|v2alpha|tests|java)$/.test(path) });
+  cpSync(join(deps, tree), work, {
+    recursive: true,
+    filter: (path) => !/\/(v2|v2alpha1?|v2alpha|tests|java)$/.test(path),
+  });
 }
 // The packaged validate.proto predates a field that the packaged Envoy protos use.
 const validate = join(work, 'validate/validate.proto');
@@ -33,7 +37,12 @@ writeFileSync(join(work, 'buf.yaml'), 'version: v2\n');
 
 // Leave out what can't be resolved: v2 leftovers and files whose imports the package does not ship.
 const present = new Set(protoFiles(work));
-const importsOf = new Map([...present].map((file) => [file, [...readFileSync(join(work, file), 'utf8').matchAll(/^import (?:public )?"(.+)";/gm)].map((m) => m[1])]));
+const importsOf = new Map(
+  [...present].map((file) => [
+    file,
+    [...readFileSync(join(work, file), 'utf8').matchAll(/^import (?:public )?"(.+)";/gm)].map((m) => m[1]),
+  ]),
+);
 const builtIn = /^google\/protobuf\//;
 for (let changed = true; changed; ) {
   changed = false;
@@ -80,7 +89,8 @@ plugins:
     strategy: all
 `,
 );
-const buf = (...args) => execFileSync(node, [join(root, 'node_modules/@bufbuild/buf/bin/buf'), ...args], { cwd: work, stdio: 'inherit' });
+const buf = (...args) =>
+  execFileSync(node, [join(root, 'node_modules/@bufbuild/buf/bin/buf'), ...args], { cwd: work, stdio: 'inherit' });
 buf('generate', ...[...wanted].flatMap((file) => ['--path', file]));
 buf('build', '--exclude-source-info', '-o', join(fresh, 'envoy-descriptors.binpb'));
 writeFileSync(join(fresh, '.stamp'), stamp);
@@ -92,7 +102,11 @@ console.log(`generated ${wanted.size} message files and descriptors of ${everyCl
 function protoFiles(dir, prefix = '') {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory() ? protoFiles(join(dir, entry.name), `${prefix}${entry.name}/`) : entry.name.endsWith('.proto') ? [prefix + entry.name] : [],
+    entry.isDirectory()
+      ? protoFiles(join(dir, entry.name), `${prefix}${entry.name}/`)
+      : entry.name.endsWith('.proto')
+        ? [prefix + entry.name]
+        : [],
   );
 }
 
@@ -100,7 +114,8 @@ function protoFiles(dir, prefix = '') {
 function addIgnoreEmpty(text) {
   const numbers = { String: 26, Bytes: 14, Repeated: 5, Map: 6 };
   return text.replace(/^message (\w+)Rules \{$/gm, (line, name) => {
-    const number = numbers[name] ?? (/^(Float|Double|U?Int(32|64)|SInt(32|64)|S?Fixed(32|64))$/.test(name) ? 8 : undefined);
+    const number =
+      numbers[name] ?? (/^(Float|Double|U?Int(32|64)|SInt(32|64)|S?Fixed(32|64))$/.test(name) ? 8 : undefined);
     return number ? `${line}\n    optional bool ignore_empty = ${number};` : line;
   });
 }
