@@ -1,0 +1,15 @@
+/**
+ * Typed objects and their strict parsers. Sources call `parseObject`; everyone reads the types. Nothing in here does I/O,
+ * throws for user input, or knows Envoy.
+ */
+export type * from './any-object.ts';
+export type * from './cilium.ts';
+export type * from './core.ts';
+export type * from './diagnostic.ts';
+export type * from './gateway.ts';
+export { GATEWAY_GROUP } from './gateway.ts';
+export type * from './networking.ts';
+export * from './object.ts';
+export type * from './route.ts';
+export type * from './route-filter.ts';
+export * from './selector.ts';
