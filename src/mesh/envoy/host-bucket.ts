@@ -1,0 +1,35 @@
+/** The header that the `host-bucket` filter sets and that scoped routes key on. Route tables remove it before the upstream. */
+export const bucketHeader = 'x-sluice-bucket';
+
+/** What `DynamicModuleFilter` names to get the filter: the module `libsluice.so`, the filter inside it. */
+export const hostBucketModule = { module: 'sluice', filter: 'host-bucket' } as const;
+
+/** The filter refuses more than this. */
+export const maxBuckets = 65_536;
+
+/**
+ * The bucket, 0 to `buckets` - 1, of a host or authority: FNV-1a (32 bits) of the lower-case host without port and without
+ * one trailing dot, modulo `buckets`. The same function as `native/host-bucket.h`, which Envoy runs on every request.
+ */
+export function hostBucket(authority: string, buckets: number): number {
+  let end = authority.length;
+  const colon = authority.lastIndexOf(':');
+  // Colons inside an IPv6 literal's brackets do not start a port.
+  if (colon > authority.lastIndexOf(']')) end = colon;
+  if (authority.charCodeAt(end - 1) === 0x2e) end--;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < end; i++) {
+    let code = authority.charCodeAt(i);
+    if (code > 0x7f) return hostBucketOfBytes(Buffer.from(authority.slice(0, end)), buckets);
+    if (code >= 0x41 && code <= 0x5a) code |= 0x20;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  return (hash >>> 0) % buckets;
+}
+
+/** Envoy hashes bytes: what is not ASCII counts as UTF-8. Never a DNS name, so this need not be fast. */
+function hostBucketOfBytes(host: Uint8Array, buckets: number): number {
+  let hash = 0x811c9dc5;
+  for (const byte of host) hash = Math.imul(hash ^ (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte), 0x01000193);
+  return (hash >>> 0) % buckets;
+}
