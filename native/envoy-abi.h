@@ -31,7 +31,7 @@ bool envoy_dynamic_module_callback_http_set_header(void *filter, int map, struct
 void envoy_dynamic_module_callback_http_clear_route_cache(void *filter);
 void envoy_dynamic_module_callback_log(int level, struct buffer message);
 
-/* What Envoy calls. All of these must exist or the module does not load. */
+/* What Envoy calls: it refuses a module in which one of these is missing (only `scheduled` may be). */
 EXPORT const char *envoy_dynamic_module_on_program_init(void);
 EXPORT const void *envoy_dynamic_module_on_http_filter_config_new(void *envoy, struct buffer name, struct buffer config);
 EXPORT void envoy_dynamic_module_on_http_filter_config_destroy(const void *config);
@@ -45,5 +45,14 @@ EXPORT int envoy_dynamic_module_on_http_filter_response_trailers(void *envoy, co
 EXPORT void envoy_dynamic_module_on_http_filter_stream_complete(void *envoy, const void *filter);
 EXPORT void envoy_dynamic_module_on_http_filter_destroy(const void *filter);
 EXPORT void envoy_dynamic_module_on_http_filter_scheduled(void *envoy, const void *filter, uint64_t event);
+EXPORT void envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(void *envoy, const void *filter);
+EXPORT void envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark(void *envoy, const void *filter);
+/* Answers to HTTP requests of a module's own, which ours never makes: declared without their arguments. */
+EXPORT void envoy_dynamic_module_on_http_filter_http_callout_done(void);
+EXPORT void envoy_dynamic_module_on_http_filter_http_stream_headers(void);
+EXPORT void envoy_dynamic_module_on_http_filter_http_stream_data(void);
+EXPORT void envoy_dynamic_module_on_http_filter_http_stream_trailers(void);
+EXPORT void envoy_dynamic_module_on_http_filter_http_stream_complete(void);
+EXPORT void envoy_dynamic_module_on_http_filter_http_stream_reset(void);
 
 #endif

@@ -103,3 +103,18 @@ void envoy_dynamic_module_on_http_filter_destroy(const void *filter) { (void)fil
 void envoy_dynamic_module_on_http_filter_scheduled(void *envoy, const void *filter, uint64_t event) {
   (void)envoy, (void)filter, (void)event;
 }
+
+void envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(void *envoy, const void *filter) {
+  (void)envoy, (void)filter;
+}
+
+void envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark(void *envoy, const void *filter) {
+  (void)envoy, (void)filter;
+}
+
+void envoy_dynamic_module_on_http_filter_http_callout_done(void) {}
+void envoy_dynamic_module_on_http_filter_http_stream_headers(void) {}
+void envoy_dynamic_module_on_http_filter_http_stream_data(void) {}
+void envoy_dynamic_module_on_http_filter_http_stream_trailers(void) {}
+void envoy_dynamic_module_on_http_filter_http_stream_complete(void) {}
+void envoy_dynamic_module_on_http_filter_http_stream_reset(void) {}
