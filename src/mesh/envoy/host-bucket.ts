@@ -1,11 +1,32 @@
-/** The header that the `host-bucket` filter sets and that scoped routes key on. Route tables remove it before the upstream. */
+import { create } from '@bufbuild/protobuf';
+import { anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { type TypedExtensionConfig, TypedExtensionConfigSchema } from '../../gen/envoy/config/core/v3/extension_pb.ts';
+import { DynamicModuleEarlyHeaderMutationSchema } from '../../gen/envoy/extensions/http/early_header_mutation/dynamic_modules/v3/dynamic_modules_pb.ts';
+import { assert } from '../../lib/fault.ts';
+
+/** The header that Envoy sets to a request's bucket and that scoped routes key on. Route tables remove it before the upstream. */
 export const bucketHeader = 'x-sluice-bucket';
 
-/** What `DynamicModuleFilter` names to get the filter: the module `libsluice.so`, the filter inside it. */
-export const hostBucketModule = { module: 'sluice', filter: 'host-bucket' } as const;
-
-/** The filter refuses more than this. */
+/** The module refuses more than this. */
 export const maxBuckets = 65_536;
+
+/**
+ * The entry in an HttpConnectionManager's `early_header_mutation_extensions` that makes Envoy set `bucketHeader` before it
+ * looks for a route. Envoy must have been started with the directory of `libsluice.so` in its module search path.
+ */
+export function hostBucketMutation(buckets: number): TypedExtensionConfig {
+  assert(Number.isInteger(buckets) && buckets >= 1 && buckets <= maxBuckets, `host buckets: ${buckets}`);
+  const mutation = create(DynamicModuleEarlyHeaderMutationSchema, {
+    // Never unloaded: a worker may still be inside it when the last listener that names it goes away.
+    dynamicModuleConfig: { name: 'sluice', doNotClose: true },
+    earlyHeaderMutationName: 'host-bucket',
+    earlyHeaderMutationConfig: anyPack(StringValueSchema, create(StringValueSchema, { value: String(buckets) })),
+  });
+  return create(TypedExtensionConfigSchema, {
+    name: 'host-bucket',
+    typedConfig: anyPack(DynamicModuleEarlyHeaderMutationSchema, mutation),
+  });
+}
 
 /**
  * The bucket, 0 to `buckets` - 1, of a host or authority: FNV-1a (32 bits) of the lower-case host without port and without
