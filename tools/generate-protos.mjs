@@ -14,7 +14,8 @@ const out = join(root, 'src/gen');
 
 const fingerprint = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
-  .update(readFileSync(fileURLToPath(import.meta.url)));
+  .update(readFileSync(fileURLToPath(import.meta.url)))
+  .update(readFileSync(join(root, 'proto/closure.txt')));
 for (const file of protoFiles(join(root, 'proto')).sort())
   fingerprint.update(file).update(readFileSync(join(root, 'proto', file)));
 const stamp = fingerprint.digest('hex');
