@@ -3,6 +3,7 @@
  * `ingress/`, `gateway/` and `envoyconfig/` produce these; `envoy/` encodes them.
  */
 export * from './backend.ts';
+export * from './endpoints.ts';
 export * from './http-route.ts';
 export * from './listener.ts';
 export * from './outputs.ts';
