@@ -12,9 +12,19 @@
 #include "envoy-abi.h"
 #include "host-bucket.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_BUCKETS 65536u
+#define MAX_PREFIX 32u
+#define MAX_DIGITS 5u
+
+/* Read by every worker thread, never written after it was made. */
+struct config {
+  uint32_t buckets;
+  uint32_t prefix_length;
+  char prefix[MAX_PREFIX];
+};
 
 static const char NAME[] = "host-bucket";
 static const struct buffer AUTHORITY = {":authority", sizeof(":authority") - 1};
@@ -28,41 +38,52 @@ static const void *refuse(const char *reason) {
 const char *envoy_dynamic_module_on_program_init(void) { return ENVOY_ABI_VERSION; }
 
 /*
- * The configuration is the number of buckets in decimal digits. That number itself becomes the config pointer: it is never
- * 0, there is nothing to free, and every worker thread may read it.
+ * The configuration is the number of buckets in decimal digits, and perhaps a space and a prefix that is put before the
+ * bucket in the header: scopes of all route tables share one space of keys in Envoy, so each table needs its own.
  */
-const void *envoy_dynamic_module_on_early_header_mutation_config_new(void *envoy, struct buffer name, struct buffer config) {
+const void *envoy_dynamic_module_on_early_header_mutation_config_new(void *envoy, struct buffer name, struct buffer text) {
   (void)envoy;
   if (name.length != sizeof(NAME) - 1 || memcmp(name.data, NAME, name.length) != 0) {
     return refuse("sluice: early_header_mutation_name must be host-bucket");
   }
   uint32_t buckets = 0;
-  for (size_t i = 0; i < config.length && buckets <= MAX_BUCKETS; i++) {
-    const uint32_t digit = (uint32_t)(unsigned char)config.data[i] - '0';
+  size_t i = 0;
+  for (; i < text.length && text.data[i] != ' ' && buckets <= MAX_BUCKETS; i++) {
+    const uint32_t digit = (uint32_t)(unsigned char)text.data[i] - '0';
     buckets = digit > 9 ? MAX_BUCKETS + 1 : buckets * 10 + digit;
   }
-  if (buckets == 0 || buckets > MAX_BUCKETS) {
-    return refuse("sluice: host-bucket: the configuration must be the number of buckets, 1 to 65536, as a string");
+  const size_t prefix_length = i < text.length ? text.length - i - 1 : 0;
+  if (buckets == 0 || buckets > MAX_BUCKETS || prefix_length > MAX_PREFIX) {
+    return refuse("sluice: host-bucket: the configuration must be the number of buckets, 1 to 65536, as a string, and may "
+                  "go on with a space and a prefix of up to 32 bytes");
   }
-  return (const void *)(uintptr_t)buckets;
+  struct config *config = calloc(1, sizeof(*config));
+  if (config == NULL) return refuse("sluice: host-bucket: out of memory");
+  config->buckets = buckets;
+  config->prefix_length = (uint32_t)prefix_length;
+  if (prefix_length > 0) memcpy(config->prefix, text.data + i + 1, prefix_length);
+  return config;
 }
 
-void envoy_dynamic_module_on_early_header_mutation_config_destroy(const void *config) { (void)config; }
+void envoy_dynamic_module_on_early_header_mutation_config_destroy(const void *config) { free((void *)(uintptr_t)config); }
 
-bool envoy_dynamic_module_on_early_header_mutation_mutate(const void *config, void *context) {
+bool envoy_dynamic_module_on_early_header_mutation_mutate(const void *module_config, void *context) {
+  const struct config *config = module_config;
   struct buffer authority;
   /* Without an authority (HTTP/1.0) the host is empty, which has a bucket like any other. */
   if (!envoy_dynamic_module_callback_early_header_mutation_get_header_value(context, AUTHORITY, &authority, 0, NULL)) {
     authority = (struct buffer){"", 0};
   }
-  uint32_t bucket = host_bucket(authority.data, authority.length, (uint32_t)(uintptr_t)config);
-  char digits[8];
-  char *first = digits + sizeof(digits);
+  uint32_t bucket = host_bucket(authority.data, authority.length, config->buckets);
+  char text[MAX_PREFIX + MAX_DIGITS];
+  char *first = text + sizeof(text);
   do {
     *--first = (char)('0' + bucket % 10);
     bucket /= 10;
   } while (bucket > 0);
-  const struct buffer value = {first, (size_t)(digits + sizeof(digits) - first)};
+  first -= config->prefix_length;
+  memcpy(first, config->prefix, config->prefix_length);
+  const struct buffer value = {first, (size_t)(text + sizeof(text) - first)};
   envoy_dynamic_module_callback_early_header_mutation_set_header(context, BUCKET, value);
   return true;
 }

@@ -13,14 +13,19 @@ export const maxBuckets = 65_536;
 /**
  * The entry in an HttpConnectionManager's `early_header_mutation_extensions` that makes Envoy set `bucketHeader` before it
  * looks for a route. Envoy must have been started with the directory of `libsluice.so` in its module search path.
+ * `prefix` (at most 32 bytes) stands before the bucket in the header: the scopes of all route tables share one space of keys.
  */
-export function hostBucketMutation(buckets: number): TypedExtensionConfig {
+export function hostBucketMutation(buckets: number, prefix = ''): TypedExtensionConfig {
   assert(Number.isInteger(buckets) && buckets >= 1 && buckets <= maxBuckets, `host buckets: ${buckets}`);
+  assert(Buffer.byteLength(prefix) <= 32, `host bucket prefix: ${prefix}`);
   const mutation = create(DynamicModuleEarlyHeaderMutationSchema, {
     // Never unloaded: a worker may still be inside it when the last listener that names it goes away.
     dynamicModuleConfig: { name: 'sluice', doNotClose: true },
     earlyHeaderMutationName: 'host-bucket',
-    earlyHeaderMutationConfig: anyPack(StringValueSchema, create(StringValueSchema, { value: String(buckets) })),
+    earlyHeaderMutationConfig: anyPack(
+      StringValueSchema,
+      create(StringValueSchema, { value: prefix === '' ? `${buckets}` : `${buckets} ${prefix}` }),
+    ),
   });
   return create(TypedExtensionConfigSchema, {
     name: 'host-bucket',
