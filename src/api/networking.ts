@@ -51,8 +51,8 @@ export interface Ingress extends KubeObject {
 export interface IngressClass extends KubeObject {
   readonly kind: 'IngressClass';
   readonly spec: {
-    /** Such as `cilium.io/ingress-controller`; absent on a class that nobody serves. */
-    readonly controller?: string;
+    /** Such as `cilium.io/ingress-controller`. */
+    readonly controller: string;
     readonly parameters?: {
       readonly group: string;
       readonly kind: string;
