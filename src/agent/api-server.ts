@@ -1,0 +1,110 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Fault } from '../lib/fault.ts';
+import type { Log } from '../lib/log.ts';
+
+/** A GET handler: what it returns is the body; a string goes out as text, anything else as JSON. */
+export type Handler = (query: URLSearchParams) => Promise<Answer> | Answer;
+export interface Answer {
+  readonly status?: number;
+  readonly body: unknown;
+}
+
+export interface ApiServerOptions {
+  /** Unix socket, mode 0600: every path. */
+  readonly socket: string;
+  /** `address:port` for probes and scrapers: only `publicPaths`. */
+  readonly tcp?: { readonly address: string; readonly port: number };
+  readonly handlers: Readonly<Record<string, Handler>>;
+  readonly publicPaths: readonly string[];
+  readonly log: Log;
+}
+
+export interface ApiServer {
+  /** The TCP port in use, if any. */
+  readonly port: number | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * The agent's own HTTP API. A TCP address that is taken is a warning, not the end: the mesh itself does not depend on it.
+ * @throws Fault API_SOCKET
+ */
+export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
+  const { handlers, log } = options;
+  const local = createServer((request, response) => answer(handlers, request, response, log));
+  await rm(options.socket, { force: true });
+  try {
+    await listen(local, { path: options.socket });
+    await chmod(options.socket, 0o600);
+  } catch (error) {
+    throw Fault.from(error, 'API_SOCKET', `listen on ${options.socket}`, 'choose another --state-dir');
+  }
+  let open: Server | undefined;
+  if (options.tcp !== undefined) {
+    const exposed = Object.fromEntries(options.publicPaths.map((path) => [path, handlers[path]]));
+    const server = createServer((request, response) => answer(exposed, request, response, log));
+    try {
+      await listen(server, { host: options.tcp.address, port: options.tcp.port });
+      open = server;
+    } catch (error) {
+      const { address, port } = options.tcp;
+      log.warn({ err: error }, `no metrics and probes on ${address}:${port}; choose another --metrics-address`);
+    }
+  }
+  const bound = open?.address();
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : undefined,
+    async close() {
+      await Promise.all([local, open].map((server) => server && shut(server)));
+      await rm(options.socket, { force: true });
+    },
+  };
+}
+
+async function answer(
+  handlers: Readonly<Record<string, Handler | undefined>>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
+  const handler = Object.hasOwn(handlers, pathname) ? handlers[pathname] : undefined;
+  if (handler === undefined || request.method !== 'GET') {
+    const known = Object.keys(handlers).join(', ');
+    send(response, handler === undefined ? 404 : 405, `no such path; there are ${known}\n`);
+    return;
+  }
+  try {
+    const { status = 200, body } = await handler(searchParams);
+    send(response, status, body);
+  } catch (error) {
+    log.warn({ err: error }, `GET ${pathname}`);
+    send(response, 500, `${error instanceof Error ? error.message : String(error)}\n`);
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    'content-type': typeof body === 'string' ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json',
+  });
+  response.end(text);
+}
+
+function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function shut(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
