@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { LineSplitter, parseLogLine } from './log-lines.ts';
+
+describe('log lines', () => {
+  it('maps levels and keeps components', () => {
+    assert.deepEqual(parseLogLine('[warning][config] no such [thing]'), {
+      ...{ level: 'warn', component: 'config', message: 'no such [thing]' },
+    });
+    assert.equal(parseLogLine('[critical][main] x').level, 'error');
+    assert.equal(parseLogLine('[debug][conn_handler] x').level, 'debug');
+  });
+
+  it('takes what is no log line as an error', () => {
+    assert.deepEqual(parseLogLine('terminate called'), { level: 'error', component: '', message: 'terminate called' });
+    assert.equal(parseLogLine('[loud][main] x').message, '[loud][main] x');
+  });
+
+  it('gives the same lines however the stream is cut', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.stringMatching(/^[^\n]{1,9}$/)),
+        fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1 }),
+        (lines, cuts) => {
+          const seen: string[] = [];
+          const splitter = new LineSplitter((line) => seen.push(line));
+          const text = lines.map((line) => `${line}\n`).join('');
+          for (let at = 0, i = 0; at < text.length; i++) {
+            const size = cuts[i % cuts.length]!;
+            splitter.push(text.slice(at, at + size));
+            at += size;
+          }
+          splitter.end();
+          assert.deepEqual(seen, lines);
+        },
+      ),
+    );
+  });
+
+  it('does not hold an endless line in memory', () => {
+    const seen: string[] = [];
+    const splitter = new LineSplitter((line) => seen.push(line));
+    for (let i = 0; i < 100; i++) splitter.push('x'.repeat(1000));
+    assert.equal(seen.length, 1);
+    assert.ok(seen[0]!.length > 65_536);
+  });
+});

@@ -1,0 +1,50 @@
+/** Envoy's levels onto ours; pino has no `critical` and its `fatal` means that *we* are going down. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+export interface LogLine {
+  readonly level: LogLevel;
+  /** Envoy's logger: `upstream`, `config`, ...; empty for what is no log line (a crash's backtrace, a refused option). */
+  readonly component: string;
+  readonly message: string;
+}
+
+/** Envoy's `--log-format` (spdlog) that `parseLogLine` reads back. With `--log-format-escaped`, one record is one line. */
+export const logFormat = '[%l][%n] %v';
+
+const levels = new Map<string, LogLevel>([
+  ['trace', 'trace'],
+  ['debug', 'debug'],
+  ['info', 'info'],
+  ['warning', 'warn'],
+  ['error', 'error'],
+  ['critical', 'error'],
+]);
+
+export function parseLogLine(line: string): LogLine {
+  const match = /^\[(\w+)\]\[([\w./-]*)\] (.*)$/s.exec(line);
+  const level = match && levels.get(match[1]!);
+  if (!level) return { level: 'error', component: '', message: line };
+  return { level, component: match[2]!, message: match[3]! };
+}
+
+/** Cuts a stream of chunks into lines; a line longer than 64 KiB comes in pieces. */
+export class LineSplitter {
+  #rest = '';
+  readonly #onLine: (line: string) => void;
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  push(chunk: string): void {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) if (line !== '') this.#onLine(line);
+    if (this.#rest.length > 65_536) this.end();
+  }
+
+  end(): void {
+    if (this.#rest !== '') this.#onLine(this.#rest);
+    this.#rest = '';
+  }
+}
