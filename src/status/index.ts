@@ -4,4 +4,5 @@
  */
 export * from './rejections.ts';
 export * from './report.ts';
+export * from './served.ts';
 export * from './statuses.ts';
