@@ -24,18 +24,19 @@ export function servedRows(
     for (const chain of listener.chains) {
       const { address, port, transport } = listener.bind;
       const where = `${address.includes(':') ? `[${address}]` : address}:${port}`;
-      if (chain.handler.type === 'stream') {
-        const to = chain.handler.backends.map((b) => share(b.backend, b.weight, chain.handler)).join(', ') || 'nothing';
+      const { handler } = chain;
+      if (handler.type === 'stream') {
+        const to = handler.backends.map((b) => share(b.backend, b.weight, handler)).join(', ') || 'nothing';
         const kind =
           chain.tls !== undefined ? 'TLS' : chain.serverNames.length > 0 ? 'TLS passthrough' : transport.toUpperCase();
         const host = chain.serverNames.join(', ') || '*';
         rows.push({ listener: `${kind} ${where}`, host, match: '', to, owner: ownerOf(listener.origins) });
         continue;
       }
-      if (seen.has(chain.handler.table)) continue;
-      seen.add(chain.handler.table);
+      if (seen.has(handler.table)) continue;
+      seen.add(handler.table);
       const scheme = chain.tls === undefined ? 'http' : 'https';
-      for (const route of [...routesOf(chain.handler.table)].sort(compareRoutes)) {
+      for (const route of [...routesOf(handler.table)].sort(compareRoutes)) {
         const curl = curlFor(scheme, address, port, route, chain.serverNames);
         rows.push({
           listener: `${scheme}://${where}`,
