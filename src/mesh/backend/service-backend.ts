@@ -62,8 +62,10 @@ export interface BackendVariant {
 export function serviceBackend(service: Service, port: ServicePort, variant: BackendVariant = {}): Backend {
   const byApp = appProtocol(port.appProtocol);
   const protocol = variant.protocol ?? (port.protocol === 'UDP' ? 'udp' : byApp.protocol);
+  // Where bytes are passed on, the client's own TLS reaches the port that says `https`: none is added.
+  const byAppTls = byApp.tls && protocol !== 'tcp' && protocol !== 'udp';
   const tls: UpstreamTls | undefined =
-    variant.tls?.settings ?? (byApp.tls ? { sni: service.spec.externalName ?? '' } : undefined);
+    variant.tls?.settings ?? (byAppTls ? { sni: service.spec.externalName ?? '' } : undefined);
   const suffix = [
     ...(protocol === 'http' ? [] : [protocol]),
     ...(tls === undefined ? [] : [variant.tls === undefined ? 'tls' : `tls-${variant.tls.label}`]),

@@ -68,7 +68,7 @@ export interface RouteRules {
   readonly tlsPolicyTargets: readonly string[];
 }
 
-/** What a reference to a backend came to. A backend may be there in spite of `ok: false` in one case only: never; refusals have none. */
+/** What a reference to a backend came to. What is refused has no backend: its share of requests is answered with an error. */
 export type BackendResolution =
   | {
       readonly ok: true;
