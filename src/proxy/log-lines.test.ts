@@ -11,6 +11,13 @@ describe('log lines', () => {
     assert.equal(parseLogLine('[debug][conn_handler] x').level, 'debug');
   });
 
+  it('undoes the escaping that keeps a record on one line', () => {
+    assert.equal(
+      parseLogLine(String.raw`[error][main] node \'id\'\n  C:\\n \"x\"`).message,
+      'node \'id\'\n  C:\\n "x"',
+    );
+  });
+
   it('takes what is no log line as an error', () => {
     assert.deepEqual(parseLogLine('terminate called'), { level: 'error', component: '', message: 'terminate called' });
     assert.equal(parseLogLine('[loud][main] x').message, '[loud][main] x');

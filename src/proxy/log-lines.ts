@@ -24,7 +24,14 @@ export function parseLogLine(line: string): LogLine {
   const match = /^\[(\w+)\]\[([\w./-]*)\] (.*)$/s.exec(line);
   const level = match && levels.get(match[1]!);
   if (!level) return { level: 'error', component: '', message: line };
-  return { level, component: match[2]!, message: match[3]! };
+  return { level, component: match[2]!, message: unescapeC(match[3]!) };
+}
+
+/** Undoes `--log-format-escaped`, which writes line ends and quotes as in C. */
+function unescapeC(text: string): string {
+  return text.includes('\\')
+    ? text.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char === 't' ? '\t' : char))
+    : text;
 }
 
 /** Cuts a stream of chunks into lines; a line longer than 64 KiB comes in pieces. */
