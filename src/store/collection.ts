@@ -144,6 +144,10 @@ export class Index<V> {
   has(indexKey: string): boolean {
     return this.#members.has(indexKey);
   }
+  /** How many values are under an index key. */
+  count(indexKey: string): number {
+    return this.#members.get(indexKey)?.size ?? 0;
+  }
   keys(): IterableIterator<string> {
     return this.#members.keys();
   }

@@ -7,6 +7,8 @@ export interface Fetch {
   get<V>(collection: Collection<V>, key: string): V | undefined;
   /** The values under an index key; order is not defined: sort where it matters. */
   by<V>(index: Index<V>, indexKey: string): V[];
+  /** How many values are under an index key, at the cost of one. Runs again on any change under it. */
+  count<V>(index: Index<V>, indexKey: string): number;
   /** Every value. Runs again on any change of the collection: for small ones only. */
   all<V>(collection: Collection<V>): V[];
 }
@@ -43,6 +45,11 @@ class Cell<V> implements Dependent, Fetch {
     this.#check(index.of);
     this.unlinks.push(index.dependOnKey(indexKey, this));
     return index.get(indexKey);
+  }
+  count<T>(index: Index<T>, indexKey: string): number {
+    this.#check(index.of);
+    this.unlinks.push(index.dependOnKey(indexKey, this));
+    return index.count(indexKey);
   }
   all<T>(collection: Collection<T>): T[] {
     this.#check(collection);

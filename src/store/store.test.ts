@@ -42,6 +42,26 @@ describe('store', () => {
     assert.ok(hosts.get('h7')?.includes('r7->s7:80'));
   });
 
+  it('counts what is under an index key, and again when that changes', () => {
+    const { store, routes } = plane();
+    const byHost = routes.index('byHost', (route) => route.host);
+    const counts = store.single({
+      name: 'counts',
+      map: (fetch) => [fetch.count(byHost, 'x'), fetch.count(byHost, 'z')],
+    });
+    routes.set('a', { host: 'x', service: 's' });
+    routes.set('b', { host: 'x', service: 's' });
+    store.flush();
+    assert.deepEqual(counts.get(''), [2, 0]);
+    routes.set('a', { host: 'z', service: 's' });
+    store.flush();
+    assert.deepEqual(counts.get(''), [1, 1]);
+    const runs = counts.runs;
+    routes.set('c', { host: 'y', service: 's' });
+    store.flush();
+    assert.equal(counts.runs, runs);
+  });
+
   it('drops equal outputs, so that nothing downstream runs', () => {
     const { store, routes, hosts } = plane();
     routes.set('a', { host: 'x', service: 's' });

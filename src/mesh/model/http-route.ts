@@ -132,6 +132,8 @@ export interface HttpRoute {
 
 /** Compared field by field in this order; what comes out lower is tried first. */
 export interface Precedence {
+  /** How specific the host was that the user wrote, where one host here stands for several there: 0 (or absent) exact, more for wider ones. */
+  readonly host?: number;
   /** 0 exact, then as the API says (Gateway API: regular expression 1, prefix 2; Ingress: prefix 1, regular expression 2). */
   readonly path: number;
   /** Length of the path value: longer first. */
@@ -153,6 +155,7 @@ export interface Precedence {
 
 export function comparePrecedence(a: Precedence, b: Precedence): number {
   return (
+    (a.host ?? 0) - (b.host ?? 0) ||
     a.path - b.path ||
     b.length - a.length ||
     Number(b.method) - Number(a.method) ||
@@ -167,6 +170,7 @@ export function comparePrecedence(a: Precedence, b: Precedence): number {
 
 /** Sorts after everything a user can write: catch-alls and isolation of listeners. */
 export const lastPrecedence: Precedence = {
+  host: Number.MAX_SAFE_INTEGER,
   path: 9,
   length: 0,
   method: false,
