@@ -20,6 +20,8 @@ export interface HttpMatch {
   readonly query?: readonly ValueMatch[];
   /** RE2 over the whole `:authority` (port included): single-label wildcards of Ingress. */
   readonly authority?: string;
+  /** gRPC requests only, told by their content type: GRPCRoutes share hosts with HTTPRoutes. */
+  readonly grpc?: true;
 }
 
 /** Applied in the order remove, set, add. Values are literal text: the encoder escapes Envoy's `%`. */
