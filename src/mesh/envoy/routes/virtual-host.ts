@@ -1,0 +1,68 @@
+import type { ObjectRef } from '../../../api/object.ts';
+import { RouteSchema, VirtualHostSchema } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
+import { encodeAsField } from '../../../lib/protobuf-encode.ts';
+import { comparePrecedence, type HttpRoute } from '../../model/index.ts';
+import type { Fragment } from '../resource.ts';
+import type { TableUse } from '../table-use.ts';
+import { violations } from '../validate.ts';
+import { defaultRetry } from './retry.ts';
+import { httpRouteToEnvoy } from './route.ts';
+
+/** A route that is not served as it was asked for, and why. */
+export interface RouteProblem {
+  /** `HTTPRoute default/shop rule 0`. */
+  readonly route: string;
+  readonly message: string;
+  readonly origins: readonly ObjectRef[];
+}
+
+/** All routes of one host of one table, encoded as a part of any RouteConfiguration. `key` is the host. */
+export interface HostFragment extends Fragment {
+  readonly table: string;
+  readonly problems: readonly RouteProblem[];
+}
+
+/** `virtual_hosts` of RouteConfiguration. */
+const virtualHostsField = 2;
+
+/** What Envoy would refuse of one route is left out: its table, and the host's other routes, must not fall with it. */
+export function virtualHost(
+  table: string,
+  host: string,
+  routes: readonly HttpRoute[],
+  options: { readonly use: TableUse | undefined; readonly traced: boolean },
+): HostFragment {
+  const problems: RouteProblem[] = [];
+  const sorted =
+    routes.length === 1
+      ? routes
+      : [...routes].sort((a, b) => comparePrecedence(a.precedence, b.precedence) || (a.key < b.key ? -1 : 1));
+  const encoded = sorted.flatMap((route) => {
+    const found: string[] = [];
+    const one = httpRouteToEnvoy(route, { ...options, problems: found });
+    const broken = violations(RouteSchema, one);
+    for (const message of [...found, ...broken]) problems.push({ route: route.name, message, origins: route.origins });
+    return broken.length > 0 ? [] : [one];
+  });
+  return {
+    key: host,
+    table,
+    bytes: encodeAsField(virtualHostsField, VirtualHostSchema, {
+      name: host,
+      domains: [host],
+      routes: encoded,
+      retryPolicy: defaultRetry,
+    }),
+    origins: originsOf(routes),
+    problems,
+  };
+}
+
+function originsOf(routes: readonly HttpRoute[]): readonly ObjectRef[] {
+  const [first] = routes;
+  if (routes.length === 1 && first !== undefined) return first.origins;
+  const byName = new Map<string, ObjectRef>();
+  for (const { origins } of routes)
+    for (const ref of origins) byName.set(`${ref.kind} ${ref.group} ${ref.namespace ?? ''} ${ref.name}`, ref);
+  return [...byName.keys()].sort().map((name) => byName.get(name) as ObjectRef);
+}
