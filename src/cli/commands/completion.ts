@@ -1,0 +1,119 @@
+import { Argument, type Command } from 'commander';
+
+const shells = ['bash', 'zsh', 'fish'] as const;
+type Shell = (typeof shells)[number];
+
+export function completionCommand(program: Command): void {
+  program
+    .command('completion')
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .summary('completion script for your shell')
+    .description('Prints a script that completes commands, options and their values.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  source <(sluice completion bash)\n  sluice completion zsh > "${fpath[1]}/_sluice"\n  sluice completion fish > ~/.config/fish/completions/sluice.fish',
+    )
+    .action((shell: Shell) => {
+      process.stdout.write(completionScript(program, shell));
+    });
+}
+
+interface Entry {
+  readonly command: string;
+  readonly summary: string;
+  readonly options: readonly { readonly flag: string; readonly values: readonly string[]; readonly text: string }[];
+  readonly values: readonly string[];
+}
+
+/** Made from the commands themselves, so that it can't fall behind them. */
+export function completionScript(program: Command, shell: Shell): string {
+  const entries = program.commands.map(
+    (command): Entry => ({
+      command: command.name(),
+      summary: command.summary(),
+      options: command.options.map((option) => ({
+        flag: option.long ?? option.short ?? '',
+        values: option.argChoices ?? [],
+        text: option.description,
+      })),
+      values: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+    }),
+  );
+  return { bash, zsh, fish }[shell](entries);
+}
+
+function bash(entries: readonly Entry[]): string {
+  const values = entries.flatMap((entry) =>
+    entry.options
+      .filter((option) => option.values.length > 0)
+      .map(
+        (option) =>
+          `    ${entry.command}:${option.flag}) COMPREPLY=($(compgen -W "${option.values.join(' ')}" -- "$cur")); return ;;`,
+      ),
+  );
+  const words = entries.map(
+    (entry) =>
+      `    ${entry.command}) words="${[...entry.options.map((option) => option.flag), ...entry.values].join(' ')}" ;;`,
+  );
+  return `# bash completion for sluice
+_sluice() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command=\${COMP_WORDS[1]} words
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${entries.map((entry) => entry.command).join(' ')} --help --version" -- "$cur"))
+    return
+  fi
+  case "$command:$prev" in
+${values.join('\n')}
+  esac
+  case "$command" in
+${words.join('\n')}
+  esac
+  if [[ $cur == -* ]] || [ "$command" = completion ]; then COMPREPLY=($(compgen -W "$words" -- "$cur"))
+  else COMPREPLY=($(compgen -f -- "$cur")); fi
+}
+complete -o filenames -F _sluice sluice
+`;
+}
+
+function zsh(entries: readonly Entry[]): string {
+  const clean = (text: string) =>
+    text.replaceAll("'", "'\\''").replaceAll('[', '(').replaceAll(']', ')').replaceAll(':', ' -');
+  const cases = entries.map((entry) => {
+    const specs = entry.options.map((option) => {
+      const value = option.values.length > 0 ? `:value:(${option.values.join(' ')})` : '';
+      return `'${option.flag}[${clean(option.text)}]${value}'`;
+    });
+    const rest = entry.values.length > 0 ? `'*:value:(${entry.values.join(' ')})'` : `'*:file:_files'`;
+    return `    ${entry.command}) _arguments ${[...specs, rest].join(' ')} ;;`;
+  });
+  return `#compdef sluice
+_sluice() {
+  if (( CURRENT == 2 )); then
+    local -a commands=(${entries.map((entry) => `'${entry.command}:${clean(entry.summary)}'`).join(' ')})
+    _describe command commands
+    return
+  fi
+  local command=$words[2]
+  shift words; (( CURRENT-- ))
+  case $command in
+${cases.join('\n')}
+  esac
+}
+compdef _sluice sluice
+`;
+}
+
+function fish(entries: readonly Entry[]): string {
+  const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const lines = entries.flatMap((entry) => [
+    `complete -c sluice -n __fish_use_subcommand -f -a ${entry.command} -d ${quote(entry.summary)}`,
+    ...entry.options.map((option) => {
+      const value = option.values.length > 0 ? ` -x -a ${quote(option.values.join(' '))}` : '';
+      return `complete -c sluice -n '__fish_seen_subcommand_from ${entry.command}' -l ${option.flag.replace(/^--/, '')} -d ${quote(option.text)}${value}`;
+    }),
+    ...(entry.values.length > 0
+      ? [`complete -c sluice -n '__fish_seen_subcommand_from ${entry.command}' -f -a ${quote(entry.values.join(' '))}`]
+      : []),
+  ]);
+  return `# fish completion for sluice\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,67 @@
+import { type Command, Option } from 'commander';
+import type { NodeStatus } from '../../agent/node-status.ts';
+import { askAgentJson } from '../agent-client.ts';
+import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
+import { formatData, type OutputFormat, outputFormats } from '../output/format.ts';
+import { formatTable, type Style, styleFor } from '../output/table.ts';
+import { defaultStateDir } from '../state-dir.ts';
+
+export function statusCommand(program: Command): void {
+  program
+    .command('status')
+    .option('--state-dir <dir>', 'state directory of the running sluice', defaultStateDir())
+    .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputFormats).default('table'))
+    .option('--brief', 'one line: `OK`, or `error in ...`')
+    .summary('health of a running node: Envoy, xDS, sources, objects, what is wrong')
+    .description(
+      "Asks a running sluice on its Unix socket. Shows Envoy, each xDS type (version, accepted, refused with Envoy's own " +
+        'reason), the sources, how many objects there are, and what is wrong with the next step. Exit code 1 where something is.',
+    )
+    .addHelpText('after', '\nExamples:\n  sluice status\n  sluice status --brief\n  sluice status -o json')
+    .action(async (options: { stateDir: string; output: OutputFormat; brief?: boolean }) => {
+      const status = await askAgentJson<NodeStatus>(options.stateDir, '/v1/status');
+      if (options.brief === true)
+        process.stdout.write(status.problems.length === 0 ? 'OK\n' : `error in ${status.problems.join(', ')}\n`);
+      else if (options.output === 'table') process.stdout.write(render(status, styleFor(process.stdout)));
+      else process.stdout.write(formatData(status, options.output));
+      process.exitCode = status.problems.length === 0 ? 0 : 1;
+    });
+}
+
+function render(status: NodeStatus, style: Style): string {
+  const good = (ok: boolean, text: string) => (ok ? style.green(text) : style.red(text));
+  const { envoy, sources, xds, objects, diagnostics } = status;
+  const lines = [
+    `Sluice:    ${status.version}, up ${Math.round(status.uptime)} s, process ${status.pid}`,
+    `Envoy:     ${good(envoy.state === 'ready', envoy.state)}, ${envoy.version}, process ${envoy.pid ?? '-'}, ${envoy.restarts} restarts`,
+    ...sources.map(
+      (source) =>
+        `Source:    ${source.paths.join(' ')}: ${source.stats.objects} objects in ${source.stats.files} files, ${source.stats.bad} bad`,
+    ),
+    `Objects:   ${
+      Object.entries(objects)
+        .map(([kind, n]) => `${n} ${kind}`)
+        .join(', ') || 'none'
+    }`,
+    `xDS:       ${good(xds.length > 0, `${xds.length} stream${xds.length === 1 ? '' : 's'}`)}`,
+  ];
+  const rows = xds.flatMap((stream) =>
+    Object.entries(stream.types).map(([type, state]) => [
+      type,
+      String(state.subscribed),
+      String(state.accepted),
+      state.version || state.nonce,
+      String(state.pending + state.unanswered),
+      state.rejected.map((rejected) => `${rejected.name}: ${rejected.message}`).join('; ') || '-',
+    ]),
+  );
+  const table =
+    rows.length === 0
+      ? ''
+      : `\n${formatTable(['TYPE', 'SUBSCRIBED', 'ACKED', 'VERSION', 'PENDING', 'REJECTED'], rows, style)}`;
+  const wrong =
+    diagnostics.length === 0
+      ? `\n${style.green('Nothing is wrong.')}\n`
+      : `\n${summarise(diagnostics)}:\n${formatDiagnostics(diagnostics, style)}`;
+  return `${lines.join('\n')}\n${table}${wrong}`;
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { enableCompileCache } from 'node:module';
+import { Command } from 'commander';
+import { Fault } from '../lib/fault.ts';
+import { completionCommand } from './commands/completion.ts';
+import { runCommand } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
+import { translateCommand } from './commands/translate.ts';
+import { validateCommand } from './commands/validate.ts';
+import { styleFor } from './output/table.ts';
+
+enableCompileCache();
+
+export function buildProgram(): Command {
+  const program = new Command('sluice')
+    .description(
+      'A sidecar-free service mesh for Kubernetes. A folder of Kubernetes YAML (Ingress, Gateway API, CiliumEnvoyConfig)\n' +
+        'becomes a running node: `sluice run` serves it with a real Envoy, without a cluster.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'this text')
+    .helpCommand('help [command]', 'help for a command')
+    .showHelpAfterError('(see --help)')
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  sluice run examples/quickstart         serve a folder; edits are in force at once\n' +
+        '  sluice translate k8s/ -o yaml          the Envoy resources that it would serve\n' +
+        '  sluice validate --strict k8s/          what is wrong, for CI\n' +
+        '  sluice status                          health of the running node',
+    );
+  runCommand(program);
+  translateCommand(program);
+  validateCommand(program);
+  statusCommand(program);
+  completionCommand(program);
+  return program;
+}
+
+export function version(): string {
+  // The same distance from src/cli and from dist/cli.
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+if (import.meta.main) {
+  // A reader that closes early (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  try {
+    await buildProgram().parseAsync();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const style = styleFor(process.stderr);
+    process.stderr.write(`${style.red('sluice:')} ${error.message} [${error.code}]\n`);
+    if (error.hint !== undefined) process.stderr.write(`  ${style.dim('hint:')} ${error.hint}\n`);
+    process.exitCode = 1;
+  }
+}
