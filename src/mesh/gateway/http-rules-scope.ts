@@ -1,0 +1,141 @@
+import {
+  type BackendObjectReference,
+  type Diagnostic,
+  type Gateway,
+  type KubeObject,
+  type ObjectRef,
+  refOf,
+} from '../../api/index.ts';
+import type { Fetch } from '../../store/index.ts';
+import type { Backend, BackendProtocol, SecretMaterial } from '../model/index.ts';
+import { resolveBackendRef } from './backend-ref.ts';
+import type { GatewayContext, Referrer, RouteRules, RuleOutput, Verdict } from './contract.ts';
+
+/** Why a rule, or a part of it, is not in force. */
+export interface Problem {
+  /** Path in the route: `spec.rules[0].matches[1].path.value`. */
+  readonly field: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+const acceptedVerdict: Verdict = { ok: true, reason: 'Accepted', message: 'accepted' };
+const resolvedVerdict: Verdict = { ok: true, reason: 'ResolvedRefs', message: 'every reference is resolved' };
+
+/** One route's translation: what its rules need, and what is wrong with them. Lives for one run. */
+export class RouteScope {
+  readonly fetch: Fetch;
+  readonly context: GatewayContext;
+  readonly ref: ObjectRef;
+  readonly gateway: Gateway | undefined;
+  /** What is spoken to backends; undefined: what their `appProtocol` says. */
+  readonly protocol: BackendProtocol | undefined;
+  readonly rules: RuleOutput[] = [];
+  readonly diagnostics: Diagnostic[] = [];
+  readonly #backends = new Map<string, Backend>();
+  readonly #secrets = new Map<string, SecretMaterial>();
+  readonly #tlsPolicyTargets = new Set<string>();
+  readonly #unresolved: Problem[] = [];
+  readonly #dropped: Problem[] = [];
+  #from: Referrer | undefined;
+
+  constructor(
+    fetch: Fetch,
+    context: GatewayContext,
+    route: KubeObject,
+    gateway: Gateway | undefined,
+    protocol: BackendProtocol | undefined,
+  ) {
+    this.fetch = fetch;
+    this.context = context;
+    this.ref = refOf(route);
+    this.gateway = gateway;
+    this.protocol = protocol;
+  }
+
+  get namespace(): string {
+    return this.ref.namespace ?? '';
+  }
+
+  /** The name of the backend that a reference comes to; undefined, and taken note of, if it comes to none. */
+  backend(ref: BackendObjectReference, field: string, protocol = this.protocol): string | undefined {
+    this.#from ??= { group: this.ref.group, kind: this.ref.kind, namespace: this.namespace };
+    const found = resolveBackendRef(this.fetch, this.context, this.#from, ref, {
+      ...(protocol === undefined ? {} : { protocol }),
+      ...(this.gateway === undefined ? {} : { gateway: this.gateway }),
+    });
+    if (found.tlsPolicyTarget !== undefined) this.#tlsPolicyTargets.add(found.tlsPolicyTarget);
+    if (!found.ok) {
+      this.unresolved({ field: `${field}.${fieldOf(found.reason)}`, ...found });
+      return undefined;
+    }
+    this.#backends.set(found.backend.name, found.backend);
+    for (const secret of found.secrets) this.#secrets.set(secret.name, secret);
+    return found.backend.name;
+  }
+
+  /** A reference that comes to nothing: ResolvedRefs is False, and its requests are answered with an error. */
+  unresolved(problem: Problem): void {
+    this.#unresolved.push(problem);
+    this.#report('error', problem);
+  }
+
+  /** A rule, or one of its matches, that cannot be in force and is left out, without harm to the others. */
+  dropped(problem: Problem): void {
+    this.#dropped.push(problem);
+    this.#report('error', problem);
+  }
+
+  /** In force, with a limit. */
+  warn(problem: Problem): void {
+    this.#report('warning', problem);
+  }
+
+  finish(): RouteRules {
+    const dropped = this.#dropped[0];
+    const none = dropped !== undefined && this.rules.length === 0;
+    return {
+      rules: this.rules,
+      backends: [...this.#backends.values()],
+      secrets: [...this.#secrets.values()],
+      accepted: none
+        ? { ok: false, reason: dropped.reason, message: `no rule is valid: ${summary(this.#dropped)}` }
+        : acceptedVerdict,
+      resolvedRefs:
+        this.#unresolved[0] === undefined
+          ? resolvedVerdict
+          : { ok: false, reason: this.#unresolved[0].reason, message: summary(this.#unresolved) },
+      ...(dropped === undefined || none
+        ? {}
+        : // The spec has the message begin so.
+          { partiallyInvalid: { reason: dropped.reason, message: `Dropped Rule: ${summary(this.#dropped)}` } }),
+      diagnostics: this.diagnostics,
+      tlsPolicyTargets: [...this.#tlsPolicyTargets],
+    };
+  }
+
+  #report(severity: Diagnostic['severity'], { field, reason, message, hint }: Problem): void {
+    this.diagnostics.push({ severity, reason, message, hint, object: this.ref, field });
+  }
+}
+
+function fieldOf(reason: string): string {
+  switch (reason) {
+    case 'InvalidKind':
+      return 'kind';
+    case 'RefNotPermitted':
+      return 'namespace';
+    case 'UnsupportedProtocol':
+      return 'port';
+    default:
+      return 'name';
+  }
+}
+
+/** Conditions hold 32768 characters; three problems are enough to begin with. */
+function summary(problems: readonly Problem[]): string {
+  const shown = problems.slice(0, 3).map(({ field, message }) => `${field}: ${message}`);
+  const more = problems.length - shown.length;
+  return more === 0 ? shown.join('; ') : `${shown.join('; ')}; and ${more} more`;
+}

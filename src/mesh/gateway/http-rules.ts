@@ -1,0 +1,71 @@
+import type { Gateway, HTTPRoute } from '../../api/index.ts';
+import { formatRef } from '../../api/index.ts';
+import type { Fetch } from '../../store/index.ts';
+import type { GatewayContext, RouteRules, RuleOutput } from './contract.ts';
+import { type RuleEffect, ruleEffect } from './http-rules-forward.ts';
+import { httpMatch, isProblem, type Matched } from './http-rules-match.ts';
+import { type Problem, RouteScope } from './http-rules-scope.ts';
+
+/**
+ * The rules of an HTTPRoute, match by match, with what they need and what is wrong with them. A rule or match that cannot
+ * be in force is left out without harm to the others; a backend that comes to nothing has its share of requests fail.
+ * `gateway`: whose client certificate is shown to TLS backends.
+ */
+export function httpRouteRules(fetch: Fetch, context: GatewayContext, route: HTTPRoute, gateway?: Gateway): RouteRules {
+  const scope = new RouteScope(fetch, context, route, gateway, undefined);
+  const title = formatRef(scope.ref);
+  for (const [rule, { matches, ...rest }] of route.spec.rules.entries()) {
+    const effect = ruleEffect(scope, rest, rule, 500);
+    if (isProblem(effect)) {
+      scope.dropped(effect);
+      continue;
+    }
+    const name = `${title} rule ${rule}`;
+    for (const [match, each] of matches.entries()) {
+      const field = `spec.rules[${rule}].matches[${match}]`;
+      const matched = httpMatch(each, field);
+      const problem = isProblem(matched) ? matched : prefixProblem(matched, effect, `spec.rules[${rule}].filters`);
+      if (problem !== undefined) {
+        scope.dropped(problem);
+        continue;
+      }
+      const output: RuleOutput = { rule, match, name, ...(matched as Matched), ...effect };
+      scope.rules.push(output);
+      const asking = preflight(output, matches.length + match);
+      if (asking !== undefined) scope.rules.push(asking);
+    }
+  }
+  return scope.finish();
+}
+
+/** Which prefix would be replaced, if the match has none? */
+function prefixProblem({ http }: Matched, { action }: RuleEffect, field: string): Problem | undefined {
+  const path = action.type === 'redirect' ? action.path : action.type === 'forward' ? action.rewrite?.path : undefined;
+  return path?.type !== 'prefix' || http.path.type === 'prefix'
+    ? undefined
+    : {
+        field,
+        reason: 'UnsupportedValue',
+        message: 'replaces a path prefix, but the match is not of type PathPrefix',
+        hint: 'use ReplaceFullPath, or match by PathPrefix',
+      };
+}
+
+/**
+ * Before a browser sends the method that a match asks for, it asks by OPTIONS whether it may: the rule's CORS answers that,
+ * and where it does not allow the origin, an answer without CORS headers does; the backend never sees it.
+ */
+function preflight(output: RuleOutput, match: number): RuleOutput | undefined {
+  const { method, ...http } = output.http;
+  if (output.cors === undefined || method === undefined || method === 'OPTIONS') return undefined;
+  const asked = { name: 'access-control-request-method', type: 'exact' as const, value: method };
+  return {
+    rule: output.rule,
+    match,
+    name: output.name,
+    http: { ...http, method: 'OPTIONS', headers: [asked] },
+    precedence: { ...output.precedence, headers: 1 },
+    action: { type: 'respond', status: 204 },
+    cors: output.cors,
+  };
+}
