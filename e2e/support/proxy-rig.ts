@@ -9,6 +9,7 @@ import { Cluster_DiscoveryType, ClusterSchema } from '../../src/gen/envoy/config
 import { ListenerSchema } from '../../src/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouterSchema } from '../../src/gen/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import { HttpConnectionManagerSchema } from '../../src/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { TcpProxySchema } from '../../src/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 
 /** An HTTP listener on 127.0.0.1 with the given rest of its connection manager. */
 export function httpListener(port: number, manager: MessageInitShape<typeof HttpConnectionManagerSchema>) {
@@ -31,6 +32,23 @@ export function httpListener(port: number, manager: MessageInitShape<typeof Http
           { name: 'http', configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, full) } },
         ],
       },
+    ],
+  });
+}
+
+/** A TCP listener on 127.0.0.1 that hands every connection to the cluster `backend`. */
+export function tcpListener(port: number) {
+  const proxy = create(TcpProxySchema, { statPrefix: 'tcp', clusterSpecifier: { case: 'cluster', value: 'backend' } });
+  return create(ListenerSchema, {
+    name: `tcp-${port}`,
+    address: {
+      address: {
+        case: 'socketAddress',
+        value: { address: '127.0.0.1', portSpecifier: { case: 'portValue', value: port } },
+      },
+    },
+    filterChains: [
+      { filters: [{ name: 'tcp', configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) } }] },
     ],
   });
 }

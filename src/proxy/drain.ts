@@ -29,8 +29,8 @@ export async function drain(admin: EnvoyAdmin, timeout: number, signal: AbortSig
 }
 
 /** Reads gauges that every statistics mode keeps. */
-export async function activity(admin: EnvoyAdmin, signal: AbortSignal): Promise<Activity> {
-  const stats = await admin.stats('^(http|listener)\\..*\\.downstream_(rq|cx)_active$', { signal });
+export async function activity(admin: EnvoyAdmin, signal?: AbortSignal): Promise<Activity> {
+  const stats = await admin.stats('^(http|listener)\\..*\\.downstream_(rq|cx)_active$', signal && { signal });
   let requests = 0;
   let connections = 0;
   let http = 0;
