@@ -66,7 +66,7 @@ describe('Envoy process', () => {
       },
     });
     const scoped = httpListener(bucketPort, {
-      earlyHeaderMutationExtensions: [hostBucketMutation(buckets)],
+      earlyHeaderMutationExtensions: [hostBucketMutation(buckets, 'table-')],
       routeSpecifier: {
         case: 'scopedRoutes',
         value: {
@@ -86,7 +86,7 @@ describe('Envoy process', () => {
             value: {
               scopedRouteConfigurations: Array.from({ length: buckets }, (_, bucket) => ({
                 name: `scope-${bucket}`,
-                key: { fragments: [{ type: { case: 'stringKey', value: String(bucket) } }] },
+                key: { fragments: [{ type: { case: 'stringKey', value: `table-${bucket}` } }] },
                 routeConfiguration: {
                   name: `table-${bucket}`,
                   requestHeadersToRemove: [bucketHeader],
