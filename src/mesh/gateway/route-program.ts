@@ -1,0 +1,211 @@
+import {
+  type Diagnostic,
+  type KubeObject,
+  type ObjectRef,
+  objectKey,
+  type ParentReference,
+  refOf,
+} from '../../api/index.ts';
+import type { Collection, DerivedCollection, Fetch, Store } from '../../store/index.ts';
+import type { Backend, Condition, SecretMaterial } from '../model/index.ts';
+import { type Attached, type AttachTo, attach, type ParentAttachment } from './attachment.ts';
+import { condition, diagnosticOf } from './conditions.ts';
+import type { Verdict } from './contract.ts';
+import { CONTROLLER_NAME } from './gateway-class.ts';
+import type { RouteParent } from './parents.ts';
+import { type Report, reportEntry } from './report.ts';
+import type { RouteKind } from './route-kinds.ts';
+
+/** What the rules of a route of any kind come to. */
+export interface Rules {
+  readonly backends: readonly Backend[];
+  readonly secrets: readonly SecretMaterial[];
+  readonly accepted: Verdict;
+  readonly resolvedRefs: Verdict;
+  readonly partiallyInvalid?: { readonly reason: string; readonly message: string };
+  readonly diagnostics: readonly Diagnostic[];
+  readonly tlsPolicyTargets: readonly string[];
+}
+
+/** The attachments for which a route's rules come to the same thing. */
+export interface Variant<R> {
+  readonly rules: R;
+  readonly gateways: readonly ObjectRef[];
+  readonly attached: readonly Attached[];
+}
+
+/** A route with the listeners that it serves and what it does there: what everything else about routes is made from. */
+export interface RouteProgram<R> extends Report {
+  /** ms */
+  readonly created: number;
+  /** `namespace/name` */
+  readonly owner: string;
+  /** Ids of the listeners that count it among their attachedRoutes. */
+  readonly listeners: readonly string[];
+  /** Only where rules are accepted and attached to a listener that takes traffic. */
+  readonly variants: readonly Variant<R>[];
+}
+
+type Route = KubeObject & Parameters<typeof attach>[2];
+
+export interface RouteTranslation<T, R> {
+  readonly kind: RouteKind;
+  readonly table: Collection<T>;
+  /** Tells apart attachments for which `rules` would give different things. */
+  readonly variantOf: (attached: Attached, parent: RouteParent) => string;
+  /** `sample`: an attachment of the variant; absent where the route is attached nowhere, for its conditions' sake. */
+  readonly rules: (fetch: Fetch, route: T, sample?: { readonly attached: Attached; readonly parent: RouteParent }) => R;
+}
+
+/**
+ * One run for each route, which reads its parents, its namespace where a selector asks for it, and what its rules refer to:
+ * never other routes. A route that has nothing to do with us gives nothing.
+ */
+export function deriveRoutePrograms<T extends Route, R extends Rules>(
+  store: Store,
+  to: AttachTo,
+  translation: RouteTranslation<T, R>,
+): DerivedCollection<RouteProgram<R>> {
+  return store.derive<T, RouteProgram<R>>(translation.table, {
+    name: `gateway.${translation.kind}`,
+    map: (fetch, route) => {
+      const { parents, missing } = attach(fetch, to, route);
+      const ref = refOf(route);
+      const lost = [
+        ...missing.map((problem) => diagnosticOf(ref, problem, 'warning')),
+        ...(route.spec.parentRefs.length === 0 && route.spec.useDefaultGateways === 'None'
+          ? [withoutParents(ref)]
+          : []),
+      ];
+      if (parents.length === 0)
+        return lost.length === 0 ? [] : reportEntry({ ...skeleton(route, ref), diagnostics: lost });
+      return reportEntry(program(fetch, translation, route, ref, parents, lost));
+    },
+  });
+}
+
+function withoutParents(ref: ObjectRef): Diagnostic {
+  return {
+    severity: 'warning',
+    reason: 'NoParent',
+    message: `${ref.kind} names no parent, so nothing serves it`,
+    hint: 'name a Gateway in spec.parentRefs',
+    object: ref,
+    field: 'spec.parentRefs',
+  };
+}
+
+function skeleton<R>(route: Route, ref: ObjectRef): RouteProgram<R> {
+  const { creationTimestamp: created } = route.metadata;
+  return { ref, created, owner: objectKey(route), listeners: [], variants: [], diagnostics: [] };
+}
+
+interface Building<R> {
+  readonly rules: R;
+  readonly gateways: Map<string, ObjectRef>;
+  readonly attached: Map<string, Attached>;
+}
+
+function program<T extends Route, R extends Rules>(
+  fetch: Fetch,
+  translation: RouteTranslation<T, R>,
+  route: T,
+  ref: ObjectRef,
+  parents: readonly ParentAttachment[],
+  lost: readonly Diagnostic[],
+): RouteProgram<R> {
+  const built = new Map<string, Building<R>>();
+  const listeners = new Set<string>();
+  const statuses = parents.map((one) => {
+    let sample: R | undefined;
+    for (const attached of one.attached) {
+      const key = translation.variantOf(attached, one.parent);
+      let variant = built.get(key);
+      if (variant === undefined) {
+        const rules = translation.rules(fetch, route, { attached, parent: one.parent });
+        variant = { rules, gateways: new Map(), attached: new Map() };
+        built.set(key, variant);
+      }
+      sample ??= variant.rules;
+      if (!variant.rules.accepted.ok) continue;
+      listeners.add(attached.point.id);
+      variant.gateways.set(`${one.parent.gateway.namespace}/${one.parent.gateway.name}`, one.parent.gateway);
+      if (attached.point.programmed) variant.attached.set(attached.point.id, attached);
+    }
+    sample ??= anyOf(built) ?? unattached(translation, fetch, route, built);
+    return parentStatus(one, sample, route.metadata.generation);
+  });
+  const refusals = parents.flatMap(({ problem }) => (problem === undefined ? [] : [diagnosticOf(ref, problem)]));
+  const variants = [...built.values()]
+    .filter(({ attached }) => attached.size > 0)
+    .map(({ rules, gateways, attached }) => ({
+      rules,
+      gateways: [...gateways.values()],
+      attached: [...attached.values()],
+    }));
+  return {
+    ...skeleton(route, ref),
+    listeners: [...listeners],
+    variants,
+    status: { ref, value: { parents: statuses } },
+    diagnostics: distinct([...lost, ...refusals, ...[...built.values()].flatMap(({ rules }) => rules.diagnostics)]),
+  };
+}
+
+function anyOf<R>(built: ReadonlyMap<string, Building<R>>): R | undefined {
+  return built.values().next().value?.rules;
+}
+
+/** ResolvedRefs is told of a route that is accepted nowhere, too. */
+function unattached<T, R>(
+  translation: RouteTranslation<T, R>,
+  fetch: Fetch,
+  route: T,
+  built: Map<string, Building<R>>,
+): R {
+  const rules = translation.rules(fetch, route);
+  built.set('', { rules, gateways: new Map(), attached: new Map() });
+  return rules;
+}
+
+function parentStatus({ parentRef, problem }: ParentAttachment, rules: Rules, generation: number): unknown {
+  const accepted = problem === undefined ? rules.accepted : { ok: false, ...problem };
+  const conditions: Condition[] = [
+    condition('Accepted', status(accepted.ok), accepted.reason, accepted.message, generation),
+    condition(
+      'ResolvedRefs',
+      status(rules.resolvedRefs.ok),
+      rules.resolvedRefs.reason,
+      rules.resolvedRefs.message,
+      generation,
+    ),
+  ];
+  // Only ever True, and only where some of the route is in force.
+  if (accepted.ok && rules.partiallyInvalid !== undefined) {
+    const { reason, message } = rules.partiallyInvalid;
+    conditions.push(condition('PartiallyInvalid', 'True', reason, message, generation));
+  }
+  return { parentRef: plainRef(parentRef), controllerName: CONTROLLER_NAME, conditions };
+}
+
+function status(ok: boolean): 'True' | 'False' {
+  return ok ? 'True' : 'False';
+}
+
+function plainRef({ group, kind, namespace, name, sectionName, port }: ParentReference): ParentReference {
+  return {
+    group,
+    kind,
+    ...(namespace === undefined ? {} : { namespace }),
+    name,
+    ...(sectionName === undefined ? {} : { sectionName }),
+    ...(port === undefined ? {} : { port }),
+  };
+}
+
+/** Variants of a route mostly have the same to complain about. */
+function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  if (diagnostics.length < 2) return diagnostics;
+  const seen = new Map(diagnostics.map((one) => [`${one.reason}|${one.field ?? ''}|${one.message}`, one]));
+  return [...seen.values()];
+}
