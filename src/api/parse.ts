@@ -153,7 +153,10 @@ function expand(raw: unknown, path: string, depth: number, results: ParsedItem[]
   if (items !== undefined) {
     const base = Array.isArray(raw) ? path : `${path === '' ? '' : `${path}.`}items`;
     for (const [i, item] of items.entries()) {
-      if (results.length >= MAX_ITEMS) return tooMany(items.length, base, results);
+      if (results.length >= MAX_ITEMS) {
+        tooMany(items.length, base, results);
+        return;
+      }
       expand(item, `${base}[${i}]`, depth + 1, results);
     }
     return;

@@ -50,6 +50,11 @@ export class Context {
     this.#path.pop();
   }
 
+  /** The current place, or one below it, as diagnostics have it in `field`. */
+  path(below: readonly Segment[] = []): string {
+    return formatPath([...this.#path, ...below]);
+  }
+
   /**
    * @param text what is wrong, to follow the path: `is 70000`
    * @param below where it is, below the current place
