@@ -1,6 +1,5 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { DescField } from '@bufbuild/protobuf';
-import { RE2JS } from 're2js';
 import { type BytesRules, type EnumRules, KnownRegex, type StringRules } from '../../gen/validate/validate_pb.ts';
 
 /** What is wrong with a value; undefined: nothing. */
@@ -106,7 +105,8 @@ export function checkString(rule: StringRules): (value: unknown) => Problem {
     },
     'bytes',
   );
-  const pattern = Object.hasOwn(rule, 'pattern') ? RE2JS.compile(rule.pattern) : undefined;
+  // From the protos, not from users, and simple enough to mean the same in JavaScript, which is ten times as fast as RE2JS.
+  const pattern = Object.hasOwn(rule, 'pattern') ? new RegExp(rule.pattern, 'u') : undefined;
   const format = formatCheck(rule);
   return (given) => {
     const value = given as string;
@@ -114,7 +114,7 @@ export function checkString(rule: StringRules): (value: unknown) => Problem {
     const size = characters(value.length) ?? bytes(Buffer.byteLength(value));
     if (size !== undefined) return size;
     if (Object.hasOwn(rule, 'const') && value !== rule.const) return `must be ${rule.const}`;
-    if (pattern !== undefined && !pattern.matcher(value).find()) return `${quote(value)} must match ${rule.pattern}`;
+    if (pattern !== undefined && !pattern.test(value)) return `${quote(value)} must match ${rule.pattern}`;
     if (!value.startsWith(rule.prefix)) return `${quote(value)} must start with ${rule.prefix}`;
     if (!value.endsWith(rule.suffix)) return `${quote(value)} must end with ${rule.suffix}`;
     if (!value.includes(rule.contains)) return `${quote(value)} must contain ${rule.contains}`;
