@@ -20,9 +20,9 @@ export async function privateSocket(path: string, listen: (path: string) => Prom
     const work = mkdtempSync(join(parent, '.x'));
     try {
       const fresh = join(work, 's');
-      if (Buffer.byteLength(fresh) > maxPath) {
+      if (Math.max(Buffer.byteLength(fresh), Buffer.byteLength(path)) > maxPath) {
         throw new Fault('XDS_SOCKET_PATH', `unix socket ${path}: the path is too long`, {
-          hint: `Use one of at most ${maxPath - 10} bytes.`,
+          hint: `Use a directory of at most ${maxPath - 11} bytes.`,
         });
       }
       await listen(fresh);

@@ -16,6 +16,8 @@ export interface Rig {
   readonly accepted: Rejection[];
   /** What was logged, as `level message`. */
   readonly lines: string[];
+  /** Resolves when `predicate` holds, tested after each refusal, forgiveness and line of the log. */
+  until(predicate: () => boolean): Promise<void>;
   connect(options?: Partial<ClientOptions>): XdsClient;
   close(): Promise<void>;
 }
@@ -28,11 +30,18 @@ export async function startRig(options: Partial<XdsOptions> = {}): Promise<Rig> 
   const accepted: Rejection[] = [];
   const lines: string[] = [];
   const clients: XdsClient[] = [];
+  const waiting = new Set<() => void>();
+  const note =
+    <T>(list: T[]) =>
+    (entry: T) => {
+      list.push(entry);
+      for (const test of waiting) test();
+    };
   const server = await serveXds({
     unix: path,
-    log: recorder(lines),
-    onRejection: (rejection) => rejections.push(rejection),
-    onAccepted: (rejection) => accepted.push(rejection),
+    log: recorder(note(lines)),
+    onRejection: note(rejections),
+    onAccepted: note(accepted),
     ...options,
     cache,
   });
@@ -43,6 +52,16 @@ export async function startRig(options: Partial<XdsOptions> = {}): Promise<Rig> 
     rejections,
     accepted,
     lines,
+    until: (predicate) =>
+      new Promise((resolve) => {
+        const test = () => {
+          if (!predicate()) return;
+          waiting.delete(test);
+          resolve();
+        };
+        waiting.add(test);
+        test();
+      }),
     connect(clientOptions = {}) {
       const client = new XdsClient({ protocol: 'delta', target: { unix: path }, ...clientOptions });
       clients.push(client);
@@ -56,7 +75,7 @@ export async function startRig(options: Partial<XdsOptions> = {}): Promise<Rig> 
   };
 }
 
-export function recorder(lines: string[]): XdsLog {
-  const at = (level: string) => (_: object, message: string) => lines.push(`${level} ${message}`);
-  return { debug: () => {}, info: at('info'), warn: at('warn'), error: at('error') };
+function recorder(note: (line: string) => void): XdsLog {
+  const at = (level: string) => (_: object, message: string) => note(`${level} ${message}`);
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
