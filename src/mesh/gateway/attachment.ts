@@ -82,7 +82,8 @@ function parentOrder({ ref }: RouteParent): string {
 }
 
 function parentExists(fetch: Fetch, tables: Tables, kind: string, key: string): boolean {
-  return fetch.get(kind === 'Gateway' ? tables.Gateway : tables.ListenerSet, key) !== undefined;
+  const found = kind === 'Gateway' ? fetch.get(tables.Gateway, key) : fetch.get(tables.ListenerSet, key);
+  return found !== undefined;
 }
 
 function notFound({ kind, name }: ParentReference, namespace: string, field: string): Problem {

@@ -1,0 +1,165 @@
+/**
+ * Gateway API to the model: GatewayClasses, Gateways, ListenerSets and all kinds of routes with a Gateway or ListenerSet as
+ * parent become listeners, route tables, backends and secrets, and their statuses. Everything is derived from the tables and
+ * nothing is kept besides. Routes to Services as parents (mesh) are not ours.
+ */
+import type { Gateway } from '../../api/index.ts';
+import type { Collection, Fetch, Store } from '../../store/index.ts';
+import type { Tables } from '../inputs.ts';
+import type { BackendUse, HttpRoute, MeshOptions, MeshOutputs, SecretUse } from '../model/index.ts';
+import type { AttachTo } from './attachment.ts';
+import { deriveTlsPolicyReports } from './backend-tls-status.ts';
+import { createGatewayContext } from './context.ts';
+import type { GatewayContext, RouteRules, TlsPolicyUse } from './contract.ts';
+import { deriveAssignments } from './gateway-addresses.ts';
+import { deriveClassReports } from './gateway-class.ts';
+import { deriveGatewayModels, type GatewayModel } from './gateway-model.ts';
+import { deriveGatewayReports, deriveUnknownClassReports } from './gateway-reports.ts';
+import { grpcRouteRules } from './grpc-rules.ts';
+import { httpRoutesOf } from './http-routes.ts';
+import { httpRouteRules } from './http-rules.ts';
+import { isolationRoutes } from './isolation.ts';
+import { type StreamRules, type StreamWay, streamRules } from './l4-rules.ts';
+import { deriveListeners } from './listeners.ts';
+import { deriveMergedGateways } from './merged-listeners.ts';
+import { deriveOrphanReports, deriveParents, type RouteParent } from './parents.ts';
+import { deriveDiagnostics, deriveStatuses, type Report } from './report.ts';
+import { deriveRoutePrograms, type RouteProgram, type RouteTranslation, type Rules } from './route-program.ts';
+import { widen } from './widen.ts';
+
+export { CLASS_NAME, CONTROLLER_NAME } from './gateway-class.ts';
+
+export function translateGateway(store: Store, tables: Tables, options: MeshOptions): MeshOutputs {
+  const context = createGatewayContext(store, tables);
+  const merged = deriveMergedGateways(store, tables);
+  const assignments = deriveAssignments(store, tables, merged, options);
+  const models = deriveGatewayModels(store, context, merged, assignments);
+  const parents = deriveParents(store, models);
+  const defaults = parents.index('default', ({ isDefault }) => (isDefault ? 'All' : undefined));
+  const routes = derivePrograms(store, context, { tables, parents, defaults });
+  const listenersOf = ({ listeners }: RouteProgram<Rules>): readonly string[] => listeners;
+  const streams = routes.streams.map((programs) => programs.index('listener', listenersOf));
+  const all = [...routes.http, ...routes.streams].map((programs) => widen<RouteProgram<Rules>>(programs));
+  const counts = all.map((programs) => programs.index('counted listener', listenersOf));
+  const reports = [
+    deriveClassReports(store, tables),
+    deriveGatewayReports(store, models, counts),
+    deriveUnknownClassReports(store, tables),
+    deriveOrphanReports(store, tables),
+    deriveTlsPolicyReports(store, context, deriveTlsPolicyUses(store, all)),
+    ...all.map((programs) => widen<Report>(programs)),
+  ];
+  return {
+    listeners: deriveListeners(store, models, streams),
+    routes: store.derive(
+      [...routes.http, models].map((one) => widen<RouteProgram<RouteRules> | GatewayModel>(one)),
+      {
+        name: 'gateway.routes',
+        map: (_fetch, value): [string, HttpRoute][] =>
+          'variants' in value ? httpRoutesOf(value) : isolationRoutes(value),
+      },
+    ),
+    backends: deriveBackendUses(store, all),
+    secrets: deriveSecretUses(store, all, models),
+    diagnostics: deriveDiagnostics(store, reports),
+    statuses: deriveStatuses(store, reports),
+  };
+}
+
+type Programs<R> = Collection<RouteProgram<R>>;
+
+function derivePrograms(
+  store: Store,
+  context: GatewayContext,
+  to: AttachTo,
+): { http: readonly Programs<RouteRules>[]; streams: readonly Programs<StreamRules>[] } {
+  const { tables } = context;
+  const gatewayOf = (fetch: Fetch, parent: RouteParent | undefined): Gateway | undefined =>
+    parent?.clientCertificate
+      ? fetch.get(tables.Gateway, `${parent.gateway.namespace}/${parent.gateway.name}`)
+      : undefined;
+  const byGateway = ({ clientCertificate, gateway }: RouteParent): string =>
+    clientCertificate ? `${gateway.namespace}/${gateway.name}` : '';
+  const stream = <T extends Parameters<typeof streamRules>[2]>(
+    kind: T['kind'],
+    table: RouteTranslation<T, StreamRules>['table'],
+  ): RouteTranslation<T, StreamRules> => ({
+    kind,
+    table,
+    variantOf: ({ point }, parent) => {
+      const way = wayOf(point.mode);
+      return way === 'terminate' ? `${way} ${byGateway(parent)}` : way;
+    },
+    rules: (fetch, route, sample) => {
+      const way =
+        sample === undefined ? (kind === 'UDPRoute' ? 'datagram' : 'passthrough') : wayOf(sample.attached.point.mode);
+      return streamRules(fetch, context, route, way, gatewayOf(fetch, sample?.parent));
+    },
+  });
+  return {
+    http: [
+      deriveRoutePrograms(store, to, {
+        kind: 'HTTPRoute',
+        table: tables.HTTPRoute,
+        variantOf: (_attached, parent) => byGateway(parent),
+        rules: (fetch, route, sample) => httpRouteRules(fetch, context, route, gatewayOf(fetch, sample?.parent)),
+      }),
+      deriveRoutePrograms(store, to, {
+        kind: 'GRPCRoute',
+        table: tables.GRPCRoute,
+        variantOf: (_attached, parent) => byGateway(parent),
+        rules: (fetch, route, sample) => grpcRouteRules(fetch, context, route, gatewayOf(fetch, sample?.parent)),
+      }),
+    ],
+    streams: [
+      deriveRoutePrograms(store, to, stream('TLSRoute', tables.TLSRoute)),
+      deriveRoutePrograms(store, to, stream('TCPRoute', tables.TCPRoute)),
+      deriveRoutePrograms(store, to, stream('UDPRoute', tables.UDPRoute)),
+    ],
+  };
+}
+
+function wayOf(mode: string): StreamWay {
+  return mode === 'udp' ? 'datagram' : mode === 'terminate' ? 'terminate' : 'passthrough';
+}
+
+function deriveBackendUses(store: Store, programs: readonly Programs<Rules>[]) {
+  return store.derive<RouteProgram<Rules>, BackendUse>(programs, {
+    name: 'gateway.backends',
+    map: (_fetch, { ref, variants }, key) => {
+      const uses = new Map<string, BackendUse>();
+      for (const { rules } of variants)
+        for (const backend of rules.backends) uses.set(`gateway/${key}/${backend.name}`, { backend, user: ref });
+      return uses;
+    },
+  });
+}
+
+function deriveSecretUses(store: Store, programs: readonly Programs<Rules>[], models: Collection<GatewayModel>) {
+  type User = RouteProgram<Rules> | GatewayModel;
+  return store.derive<User, SecretUse>([...programs.map((one) => widen<User>(one)), widen<User>(models)], {
+    name: 'gateway.secrets',
+    map: (_fetch, value, key) => {
+      const uses = new Map<string, SecretUse>();
+      const secrets =
+        'variants' in value
+          ? value.variants.flatMap(({ rules }) => rules.secrets)
+          : value.listeners.flatMap((one) => (one.programmed === undefined ? one.secrets : []));
+      for (const secret of secrets) uses.set(`gateway/${key}/${secret.name}`, { secret, user: value.ref });
+      return uses;
+    },
+  });
+}
+
+/** Which Services with BackendTLSPolicies are reached through which Gateways. */
+function deriveTlsPolicyUses(store: Store, programs: readonly Programs<Rules>[]) {
+  return store.derive<RouteProgram<Rules>, TlsPolicyUse>(programs, {
+    name: 'gateway.tls-policy-uses',
+    map: (_fetch, { variants }, key) =>
+      variants.flatMap(({ rules, gateways }, i) =>
+        rules.tlsPolicyTargets.length === 0
+          ? []
+          : [[`${key}|${i}`, { services: rules.tlsPolicyTargets, gateways }] as const],
+      ),
+  });
+}
