@@ -149,10 +149,11 @@ function policies(
   return {
     ...(timeouts?.request === undefined ? {} : { timeoutMs: timeouts.request }),
     ...(timeouts?.backendRequest === undefined ? {} : { tryTimeoutMs: timeouts.backendRequest }),
-    ...(retry === undefined || retry.attempts === 0
+    ...(retry === undefined
       ? {}
       : {
           retry: {
+            // 0 is said too: it turns off what is retried without being asked for.
             attempts: retry.attempts,
             codes: retry.codes,
             // Envoy takes no base interval under 1 ms.

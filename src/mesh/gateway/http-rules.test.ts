@@ -202,7 +202,7 @@ describe('HTTPRoute forwarding', () => {
     });
     const off = rule('- {timeouts: {request: 0s}, retry: {attempts: 0}, backendRefs: [{name: a, port: 80}]}').action;
     assert.ok(off.type === 'forward');
-    assert.deepEqual([off.timeoutMs, off.retry], [0, undefined]);
+    assert.deepEqual([off.timeoutMs, off.retry], [0, { attempts: 0, codes: [] }]);
   });
 
   it('keeps sessions by cookie or header, under a stable name of its own for each rule', () => {

@@ -12,7 +12,8 @@ export function httpMatchToEnvoy(match: HttpMatch): RouteMatch {
     match.method === undefined &&
     match.authority === undefined &&
     match.headers === undefined &&
-    match.query === undefined
+    match.query === undefined &&
+    match.grpc === undefined
   )
     return { pathSpecifier };
   const headers: HeaderMatcher[] = [];
@@ -23,6 +24,7 @@ export function httpMatchToEnvoy(match: HttpMatch): RouteMatch {
   return {
     pathSpecifier,
     headers,
+    ...(match.grpc === undefined ? {} : { grpc: {} }),
     queryParameters: (match.query ?? []).map((query) => ({
       name: query.name,
       queryParameterMatchSpecifier: { case: 'stringMatch', value: stringMatcher(query) },
