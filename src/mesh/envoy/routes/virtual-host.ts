@@ -2,24 +2,17 @@ import type { ObjectRef } from '../../../api/object.ts';
 import { RouteSchema, VirtualHostSchema } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
 import { encodeAsField } from '../../../lib/protobuf-encode.ts';
 import { comparePrecedence, type HttpRoute } from '../../model/index.ts';
+import type { EncodeProblem } from '../attempt.ts';
 import type { Fragment } from '../resource.ts';
 import type { TableUse } from '../table-use.ts';
 import { violations } from '../validate.ts';
 import { defaultRetry } from './retry.ts';
 import { httpRouteToEnvoy } from './route.ts';
 
-/** A route that is not served as it was asked for, and why. */
-export interface RouteProblem {
-  /** `HTTPRoute default/shop rule 0`. */
-  readonly route: string;
-  readonly message: string;
-  readonly origins: readonly ObjectRef[];
-}
-
 /** All routes of one host of one table, encoded as a part of any RouteConfiguration. `key` is the host. */
 export interface HostFragment extends Fragment {
   readonly table: string;
-  readonly problems: readonly RouteProblem[];
+  readonly problems: readonly EncodeProblem[];
 }
 
 /** `virtual_hosts` of RouteConfiguration. */
@@ -32,7 +25,7 @@ export function virtualHost(
   routes: readonly HttpRoute[],
   options: { readonly use: TableUse | undefined; readonly traced: boolean },
 ): HostFragment {
-  const problems: RouteProblem[] = [];
+  const problems: EncodeProblem[] = [];
   const sorted =
     routes.length === 1
       ? routes
@@ -41,7 +34,8 @@ export function virtualHost(
     const found: string[] = [];
     const one = httpRouteToEnvoy(route, { ...options, problems: found });
     const broken = violations(RouteSchema, one);
-    for (const message of [...found, ...broken]) problems.push({ route: route.name, message, origins: route.origins });
+    for (const message of [...found, ...broken])
+      problems.push({ subject: route.name, message, origins: route.origins });
     return broken.length > 0 ? [] : [one];
   });
   return {
