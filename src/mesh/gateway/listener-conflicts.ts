@@ -9,15 +9,19 @@ export function findConflicts(groups: readonly (readonly Entry[])[]): Map<string
   const conflicts = new Map<string, Problem>();
   const winners = new Map<string, Map<string, Entry>>();
   for (const group of groups) {
-    const own = Map.groupBy(group, socketOf);
-    const passed: Entry[] = [];
-    for (const entry of group) {
-      if (entry.unsupported !== undefined) continue;
-      const socket = socketOf(entry);
-      const problem = conflictWithWinners(entry, winners.get(socket)) ?? conflictWithin(entry, own.get(socket));
-      if (problem === undefined) passed.push(entry);
-      else conflicts.set(entry.id, problem);
-    }
+    // What loses to an earlier object is out, and stands in no sibling's way.
+    const open = group.filter((entry) => {
+      if (entry.unsupported !== undefined) return false;
+      const problem = conflictWithWinners(entry, winners.get(socketOf(entry)));
+      if (problem !== undefined) conflicts.set(entry.id, problem);
+      return problem === undefined;
+    });
+    const own = Map.groupBy(open, socketOf);
+    const passed = open.filter((entry) => {
+      const problem = conflictWithin(entry, own.get(socketOf(entry)));
+      if (problem !== undefined) conflicts.set(entry.id, problem);
+      return problem === undefined;
+    });
     for (const entry of passed) {
       const socket = socketOf(entry);
       const hosts = winners.get(socket);
@@ -38,7 +42,7 @@ function conflictWithWinners(entry: Entry, winners: ReadonlyMap<string, Entry> |
 
 function conflictWithin(entry: Entry, others: readonly Entry[] = []): Problem | undefined {
   for (const other of others) {
-    if (other === entry || other.unsupported !== undefined) continue;
+    if (other === entry) continue;
     const reason = between(entry, other);
     if (reason !== undefined) return describe(reason, entry, other);
   }
