@@ -4,7 +4,8 @@ import type { Diagnostic } from '../api/index.ts';
 /** One document of a file, cut out but not parsed. */
 export interface DocumentText {
   readonly text: string;
-  /** Where it begins in its file, from 1. */
+  /** Where it begins in its file: UTF-16 units from 0, lines and columns from 1. */
+  readonly offset: number;
   readonly line: number;
   readonly column: number;
 }
@@ -12,32 +13,47 @@ export interface DocumentText {
 /** A line with nothing but a comment, white space, a directive or a marker. */
 const BLANK = /^\s*(?:#.*|%.*|---(?:\s+#.*)?|\.\.\.)?\s*$/;
 
+/** From the beginning of a line to that of another one, which a marker follows, or to the end. */
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
+}
+
 /**
- * Cuts a file at its document markers without parsing it, so that one broken document does not take the others along, and
+ * Cuts a file (or a part of it) at its document markers without parsing it, so that one broken document does not take the others along, and
  * an edit costs the parsing of what it touched. A line that begins with `---` or `...` is a marker wherever it stands
  * (YAML 1.2, production `c-forbidden`), so nothing has to be understood. JSON values that follow one another are
  * documents too. Blank documents are left out.
  */
-export function splitDocuments(text: string): readonly DocumentText[] {
+export function splitDocuments(text: string, part: Part = { start: 0, end: text.length, line: 1 }): DocumentText[] {
   const documents: DocumentText[] = [];
-  let start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
-  let line = 1;
+  let { start, line } = part;
+  if (start === 0 && text.charCodeAt(0) === 0xfeff) start = 1;
   const cut = (end: number): void => {
-    const piece = text.slice(start, end);
-    if (!isBlank(piece)) splitJson({ text: piece, line, column: 1 }, documents);
+    const piece = detach(text.slice(start, end), text);
+    if (!isBlank(piece)) splitJson({ text: piece, offset: start, line, column: 1 }, documents);
     line += countLines(piece);
     start = end;
   };
-  for (let at = start; at >= 0; at = nextLine(text, at)) {
+  for (let at = start; at >= 0 && at < part.end; at = nextLine(text, at)) {
     if (isMarker(text, at, 0x2d)) {
       if (at > start) cut(at);
     } else if (isMarker(text, at, 0x2e)) {
       const next = nextLine(text, at);
-      cut(next < 0 ? text.length : next);
+      cut(next < 0 ? part.end : next);
     }
   }
-  if (start < text.length) cut(text.length);
+  if (start < part.end) cut(part.end);
   return documents;
+}
+
+/**
+ * A copy of its own. The engine makes slices that keep the whole text alive, and so would every name in every object that
+ * is parsed from one: a file of 10,000 documents would stay in memory once for each of its past versions.
+ */
+function detach(slice: string, text: string): string {
+  return slice.length === text.length ? slice : Buffer.from(slice).toString();
 }
 
 function nextLine(text: string, at: number): number {
@@ -46,7 +62,7 @@ function nextLine(text: string, at: number): number {
 }
 
 /** Three times the character, then white space or the end. */
-function isMarker(text: string, at: number, character: number): boolean {
+export function isMarker(text: string, at: number, character: number): boolean {
   if (text.charCodeAt(at) !== character || text.charCodeAt(at + 1) !== character) return false;
   if (text.charCodeAt(at + 2) !== character) return false;
   const after = text.charCodeAt(at + 3);
@@ -63,7 +79,7 @@ function isBlank(piece: string): boolean {
   return true;
 }
 
-function countLines(text: string): number {
+export function countLines(text: string): number {
   let count = 0;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
   return count;
@@ -80,13 +96,13 @@ function splitJson(piece: DocumentText, documents: DocumentText[]): void {
     const next = end < 0 ? -1 : skipSpace(text, end);
     if (next < 0 || (text[next] !== '{' && text[next] !== '[')) break;
     const value = text.slice(start, next);
-    documents.push({ text: value, line, column });
+    documents.push({ text: value, offset: piece.offset + start, line, column });
     const lines = countLines(value);
     column = lines === 0 ? column + value.length : value.length - value.lastIndexOf('\n');
     line += lines;
     start = next;
   }
-  documents.push(start === 0 ? piece : { text: text.slice(start), line, column });
+  documents.push(start === 0 ? piece : { text: text.slice(start), offset: piece.offset + start, line, column });
 }
 
 /** Just behind the value that opens at or after `start`; -1 where it does not end. */

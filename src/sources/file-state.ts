@@ -1,6 +1,7 @@
 import { type AnyObject, type Diagnostic, type ObjectRef, parseObjects, refKey, refOf } from '../api/index.ts';
 import { type DocumentProblem, type DocumentText, parseDocument, splitDocuments } from './documents.ts';
 import { Positions } from './positions.ts';
+import { unchanged } from './unchanged.ts';
 
 /** One object of a document, or what should have been one. */
 export interface Item {
@@ -47,63 +48,71 @@ export function* objectsOf(file: FileState): Generator<{ object: AnyObject; docu
  * missing as it turned bad: a separator broken by a slip may swallow its neighbour too.
  */
 export function readFileState(path: string, text: string, previous: FileState | undefined): FileState {
+  if (previous === undefined)
+    return { path, text, documents: splitDocuments(text).flatMap((each) => readDocument(each)) };
+  const { head, part, tail } = unchanged(previous, text);
+  // Moved documents are found by their text.
   const known = new Map<string, Document[]>();
-  for (const document of previous?.documents ?? []) {
+  for (const document of previous.documents.slice(head.length, previous.documents.length - tail.length)) {
     const same = known.get(document.text);
     if (same === undefined) known.set(document.text, [document]);
     else same.push(document);
   }
-  let before: Map<string, AnyObject> | undefined;
-  const documents: Document[] = [];
-  const fresh: number[] = [];
-  for (const piece of splitDocuments(text)) {
-    const same = known.get(piece.text)?.shift();
-    if (same !== undefined) {
-      documents.push(same.line === piece.line && same.column === piece.column ? same : { ...same, ...piece });
-      continue;
-    }
+  let before: ReadonlyMap<string, AnyObject> | undefined;
+  const lastGood = (ref: ObjectRef): AnyObject | undefined => {
     before ??= objectsByKey(previous);
-    const document = readDocument(piece, before);
-    if (document === undefined) continue;
-    if (isBad(document)) fresh.push(documents.length);
-    documents.push(document);
-  }
-  const state = { path, text, documents };
-  return previous === undefined || fresh.length === 0 ? state : holdMissing(state, previous, fresh);
+    return before.get(refKey(ref));
+  };
+  let turnedBad = false;
+  const middle = splitDocuments(text, part).flatMap((piece) => {
+    const same = known.get(piece.text)?.shift();
+    if (same !== undefined) return [{ ...same, ...piece }];
+    const read = readDocument(piece, lastGood);
+    turnedBad ||= read.some(isNameless);
+    return read;
+  });
+  const state = { path, text, documents: [...head, ...middle, ...tail] };
+  return turnedBad ? holdMissing(state, previous, new Set(middle)) : state;
 }
 
-function objectsByKey(file: FileState | undefined): Map<string, AnyObject> {
+function objectsByKey(file: FileState): Map<string, AnyObject> {
   const objects = new Map<string, AnyObject>();
-  if (file !== undefined) for (const { object } of objectsOf(file)) objects.set(refKey(refOf(object)), object);
+  for (const { object } of objectsOf(file)) objects.set(refKey(refOf(object)), object);
   return objects;
 }
 
-function readDocument(piece: DocumentText, before: ReadonlyMap<string, AnyObject>): Document | undefined {
+function readDocument(piece: DocumentText, lastGood?: (ref: ObjectRef) => AnyObject | undefined): Document[] {
   const parsed = parseDocument(piece.text);
-  if ('problem' in parsed) return { ...piece, items: [], problem: parsed.problem, held: [] };
+  if ('problem' in parsed) return [{ ...piece, items: [], problem: parsed.problem, held: [] }];
   const items = parsed.values.flatMap((value) =>
     parseObjects(value).flatMap(({ path, object, ref, ignored, diagnostics }): Item[] => {
       if (object !== undefined) return [{ path, object, diagnostics, good: true }];
       if (ignored !== undefined) return [];
-      const last = ref === undefined ? undefined : before.get(refKey(ref));
+      const last = ref === undefined ? undefined : lastGood?.(ref);
       return [{ path, ...(last === undefined ? {} : { object: last }), diagnostics, good: false }];
     }),
   );
-  return { ...piece, items, held: [] };
+  return [{ ...piece, items, held: [] }];
+}
+
+/** Bad, and it does not tell which of the objects that we know it was meant to be. */
+function isNameless({ problem, items }: Document): boolean {
+  return problem !== undefined || items.some((item) => !item.good && item.object === undefined);
 }
 
 /** Gives what went missing to the first document that turned bad without a name that we know. */
-function holdMissing(state: FileState, previous: FileState, fresh: readonly number[]): FileState {
-  const index = fresh.find((i) => {
-    const document = state.documents[i] as Document;
-    return document.problem !== undefined || document.items.some((item) => !item.good && item.object === undefined);
-  });
-  if (index === undefined) return state;
+function holdMissing(state: FileState, previous: FileState, fresh: ReadonlySet<Document>): FileState {
   const present = objectsByKey(state);
   const held = [...objectsByKey(previous)].flatMap(([key, object]) => (present.has(key) ? [] : [object]));
-  if (held.length === 0) return state;
-  return { ...state, documents: state.documents.map((each, i) => (i === index ? { ...each, held } : each)) };
+  const holder = state.documents.find(
+    (document) => fresh.has(document) && isNameless(document) && !wasThere(document, previous),
+  );
+  if (held.length === 0 || holder === undefined) return state;
+  return { ...state, documents: state.documents.map((each) => (each === holder ? { ...each, held } : each)) };
 }
+
+const wasThere = ({ items }: Document, previous: FileState): boolean =>
+  previous.documents.some((each) => each.items === items);
 
 /** More of them in one file are no longer told one by one. */
 const MAX_DIAGNOSTICS = 20_000;
