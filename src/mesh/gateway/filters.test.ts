@@ -169,7 +169,16 @@ describe('HTTPRoute filters', () => {
       ]),
       [
         [0, 'PUT', '/a', [{ name: 'h', type: 'exact', value: 'v' }], 'forward'],
-        [2, 'OPTIONS', '/a', [{ name: 'access-control-request-method', type: 'exact', value: 'PUT' }], 'respond'],
+        [
+          2,
+          'OPTIONS',
+          '/a',
+          [
+            { name: 'origin', type: 'regex', value: '.+' },
+            { name: 'access-control-request-method', type: 'exact', value: 'PUT' },
+          ],
+          'forward',
+        ],
         [1, undefined, '/b', undefined, 'forward'],
       ],
     );

@@ -52,20 +52,22 @@ function prefixProblem({ http }: Matched, { action }: RuleEffect, field: string)
 }
 
 /**
- * Before a browser sends the method that a match asks for, it asks by OPTIONS whether it may: the rule's CORS answers that,
- * and where it does not allow the origin, an answer without CORS headers does; the backend never sees it.
+ * Before a browser sends the method that a match asks for, it asks by OPTIONS whether it may: the rule's CORS filter answers
+ * that, whatever the origin, so the backend never sees a request of this match. (It must forward nevertheless: Envoy's filter
+ * has no say where a route answers by itself.)
  */
 function preflight(output: RuleOutput, match: number): RuleOutput | undefined {
-  const { method, ...http } = output.http;
+  const { method, headers: _, ...http } = output.http;
   if (output.cors === undefined || method === undefined || method === 'OPTIONS') return undefined;
-  const asked = { name: 'access-control-request-method', type: 'exact' as const, value: method };
+  if (output.action.type !== 'forward') return undefined;
+  const headers = [
+    { name: 'origin', type: 'regex' as const, value: '.+' },
+    { name: 'access-control-request-method', type: 'exact' as const, value: method },
+  ];
   return {
-    rule: output.rule,
+    ...output,
     match,
-    name: output.name,
-    http: { ...http, method: 'OPTIONS', headers: [asked] },
-    precedence: { ...output.precedence, headers: 1 },
-    action: { type: 'respond', status: 204 },
-    cors: output.cors,
+    http: { ...http, method: 'OPTIONS', headers },
+    precedence: { ...output.precedence, headers: headers.length },
   };
 }
