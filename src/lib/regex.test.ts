@@ -5,13 +5,38 @@ import { checkRegex, quoteRegex } from './regex.ts';
 
 describe('regex', () => {
   it('accepts what RE2 accepts', () => {
-    for (const pattern of ['/api/v[0-9]+/.*', '(?i)abc', '\\d{1,3}\\pL', '(?P<x>a|b)*?', '[[:alpha:]]', '']) {
+    for (const pattern of [
+      '/api/v[0-9]+/.*',
+      '(?i)abc',
+      '\\d{1,3}\\pL',
+      '(?P<x>a|b)*?',
+      '[[:alpha:]]',
+      '',
+      '\\x{ff}',
+      '\\\\x{100}',
+      '日本',
+      '\\p{Greek}',
+    ]) {
       assert.equal(checkRegex(pattern), undefined, pattern);
     }
   });
 
   it('says what RE2 refuses, the second time too', () => {
-    for (const pattern of ['(', '[a', 'a**', '(?=a)', '(?<!a)b', '(a)\\1', 'a{1001}', '\\', '*']) {
+    for (const pattern of [
+      '(',
+      '[a',
+      'a**',
+      '(?=a)',
+      '(?<!a)b',
+      '(a)\\1',
+      'a{1001}',
+      '\\',
+      '*',
+      '\\x{100}',
+      '[a\\x{ffff}]',
+      '\\8',
+      '\\R',
+    ]) {
       assert.match(checkRegex(pattern) ?? '', /\w/, pattern);
       assert.equal(checkRegex(pattern), checkRegex(pattern));
     }

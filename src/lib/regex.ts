@@ -1,10 +1,10 @@
 import { RE2JS } from 're2js';
 
 /**
- * Bounds what one expression costs Envoy in memory and in each match. Far above what people write; RE2 itself gives up
- * beyond 8 MiB, which some repetitions of repetitions reach.
+ * RE2 instructions as RE2JS counts them: one for a character class. Envoy's RE2 works on bytes (Latin-1) and counts one for each
+ * range of a class, up to 64, so Envoy's own limit (`re2.max_program_size.error_level`) has to be that much larger.
  */
-const maxInstructions = 4_000;
+const maxInstructions = 2_000;
 const maxLength = 8_192;
 /** Routes often share expressions, and a translator checks its routes again at each of their changes. */
 const cache = new Map<string, string | undefined>();
@@ -26,6 +26,9 @@ function check(pattern: string): string | undefined {
   if (pattern.length > maxLength)
     return `the expression is ${pattern.length} characters long; at most ${maxLength} are allowed`;
   if (!pattern.isWellFormed() || pattern.includes('\0')) return 'the expression is not valid Unicode text';
+  for (const [sequence, code] of pattern.matchAll(/\\(?:x\{([0-9a-fA-F]+)\}|.)/gs))
+    if (code !== undefined && Number.parseInt(code, 16) > 0xff)
+      return `${sequence} is beyond \\xff: Envoy matches bytes, so write the character itself`;
   let size: number;
   try {
     size = RE2JS.compile(pattern).programSize();

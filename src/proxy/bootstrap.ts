@@ -25,8 +25,11 @@ import { type StatsMode, statsConfig } from './stats-config.ts';
 /** The cluster that carries ADS; also what an `envoy_grpc` config source of a resource may name. */
 export const xdsClusterName = 'xds';
 
-/** The largest compiled regular expression that Envoy accepts (RE2 program size). Envoy's own default, 100, is too small for paths in use. */
-export const maxRegexProgramSize = 4096;
+/**
+ * The largest compiled regular expression that Envoy accepts (RE2 program size; Envoy's own default, 100, is too small for
+ * paths in use). Above all that `checkRegex` (`lib/regex.ts`) lets through, so that users hear of it from there.
+ */
+export const maxRegexProgramSize = 131_072;
 
 export interface BootstrapOptions {
   readonly node: {
