@@ -27,7 +27,7 @@ class Cell<V> implements Dependent, Fetch {
   readonly owner: DerivedCollection<V>;
   readonly key: string;
   outputs: readonly string[] = none;
-  unlinks: Unlink[] = [];
+  unlinks: readonly Unlink[] = noLinks;
 
   constructor(owner: DerivedCollection<V>, key: string) {
     this.owner = owner;
@@ -38,27 +38,31 @@ class Cell<V> implements Dependent, Fetch {
   }
   get<T>(collection: Collection<T>, key: string): T | undefined {
     this.#check(collection);
-    this.unlinks.push(collection.dependOnKey(key, this));
+    this.#keep(collection.dependOnKey(key, this));
     return collection.get(key);
   }
   by<T>(index: Index<T>, indexKey: string): T[] {
     this.#check(index.of);
-    this.unlinks.push(index.dependOnKey(indexKey, this));
+    this.#keep(index.dependOnKey(indexKey, this));
     return index.get(indexKey);
   }
   count<T>(index: Index<T>, indexKey: string): number {
     this.#check(index.of);
-    this.unlinks.push(index.dependOnKey(indexKey, this));
+    this.#keep(index.dependOnKey(indexKey, this));
     return index.count(indexKey);
   }
   all<T>(collection: Collection<T>): T[] {
     this.#check(collection);
-    this.unlinks.push(collection.dependOnAll(this));
+    this.#keep(collection.dependOnAll(this));
     return [...collection.values()];
   }
   release(): void {
     for (const unlink of this.unlinks) unlink();
-    this.unlinks = [];
+    this.unlinks = noLinks;
+  }
+  #keep(unlink: Unlink): void {
+    if (this.unlinks === noLinks) this.unlinks = [unlink];
+    else (this.unlinks as Unlink[]).push(unlink);
   }
   #check<T>(collection: Collection<T>): void {
     assert(
@@ -80,6 +84,8 @@ export class DerivedCollection<V> extends Collection<V> {
   readonly #wake: () => void;
   /** How often the transformation ran: what incrementality tests and the metrics look at. */
   runs = 0;
+  /** ms spent in {@link refresh}, in all. */
+  busy = 0;
 
   constructor(
     derivation: Derivation<V>,
@@ -106,6 +112,7 @@ export class DerivedCollection<V> extends Collection<V> {
   /** @internal Runs what is dirty. All lower ranks are settled by now. */
   refresh(): void {
     if (this.#dirty.size === 0) return;
+    const start = performance.now();
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     // An output may move from one input to another in the same turn, so every write waits until all have been computed.
@@ -123,14 +130,17 @@ export class DerivedCollection<V> extends Collection<V> {
         this.#cells.delete(inputKey);
         continue;
       }
-      this.#cells.set(inputKey, cell);
-      const keys: string[] = [];
+      let keys: string[] | undefined;
       for (const [key, value] of outputs) {
         assert(!given.has(key), `${this.name}: two inputs give the output ${key}`);
         given.set(key, value);
-        keys.push(key);
+        if (keys === undefined) keys = [key];
+        else keys.push(key);
       }
-      cell.outputs = keys;
+      cell.outputs = keys ?? none;
+      // Many inputs give nothing (a diagnostic for each object, say): they cost nothing either.
+      if (keys === undefined && cell.unlinks.length === 0) this.#cells.delete(inputKey);
+      else this.#cells.set(inputKey, cell);
     }
     for (const [key, value] of given) {
       const old = this.items.get(key);
@@ -139,7 +149,9 @@ export class DerivedCollection<V> extends Collection<V> {
       if (old === undefined || !this.#equal(old, value)) this.write(key, value);
     }
     for (const key of gone) this.write(key, undefined);
+    this.busy += performance.now() - start;
   }
 }
 
 const none: readonly string[] = [];
+const noLinks: readonly Unlink[] = [];

@@ -43,8 +43,11 @@ export interface CollectionInfo {
   settle(): number;
 }
 export interface DerivedInfo extends CollectionInfo {
+  /** Inputs that wait to be computed again. */
   readonly dirty: number;
   readonly runs: number;
+  /** ms spent computing, in all. */
+  readonly busy: number;
   refresh(): void;
 }
 
@@ -71,6 +74,10 @@ export class Store {
   }
   get collections(): readonly CollectionInfo[] {
     return this.#collections;
+  }
+  /** The derived collections, in the order in which they are brought up to date. */
+  get stages(): readonly DerivedInfo[] {
+    return this.#derived;
   }
 
   table<V>(name: string): Table<V> {
