@@ -4,10 +4,12 @@ import { RouterSchema } from '../../gen/envoy/extensions/filters/http/router/v3/
 import { StatefulSessionSchema } from '../../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session_pb.ts';
 import type { HttpFilterSchema } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { pack } from '../../lib/protobuf-encode.ts';
+import { externalAuthFilter } from './routes/external-auth.ts';
 
 /** By the names that per-route configuration refers to. */
 export const filters = {
   cors: 'envoy.filters.http.cors',
+  externalAuth: 'envoy.filters.http.composite',
   statefulSession: 'envoy.filters.http.stateful_session',
   router: 'envoy.filters.http.router',
 } as const;
@@ -24,6 +26,8 @@ export const filters = {
 export const filterOrder: readonly MessageInitShape<typeof HttpFilterSchema>[] = [
   // First, so that preflight requests are answered without credentials or a session.
   perRoute(filters.cors, pack(CorsSchema, {})),
+  // Before anything acts on a request that may not go on.
+  perRoute(filters.externalAuth, externalAuthFilter),
   perRoute(filters.statefulSession, pack(StatefulSessionSchema, {})),
   {
     name: filters.router,

@@ -9,6 +9,7 @@ import type { Tables } from '../inputs.ts';
 import type {
   Backend,
   Cors,
+  ExternalAuth,
   HeaderChanges,
   HttpAction,
   HttpMatch,
@@ -44,6 +45,7 @@ export interface RuleOutput {
   readonly requestHeaders?: HeaderChanges;
   readonly responseHeaders?: HeaderChanges;
   readonly cors?: Cors;
+  readonly externalAuth?: ExternalAuth;
 }
 
 /** What becomes of a condition: True if ok. */

@@ -306,3 +306,54 @@ describe('path prefixes', () => {
     );
   });
 });
+
+describe('ExternalAuth filters', () => {
+  it('ask a service over HTTP or gRPC before redirects, answers and forwarding', () => {
+    const { rules, backends } = httpRules(`
+- filters:
+  - type: ExternalAuth
+    externalAuth:
+      protocol: HTTP
+      backendRef: {name: b, port: 80}
+      http: {path: /check, allowedHeaders: [X-A], allowedResponseHeaders: [X-User]}
+      forwardBody: {maxSize: 100}
+  ${to}
+- filters:
+  - {type: ExternalAuth, externalAuth: {protocol: GRPC, backendRef: {name: c, port: 80}, grpc: {}}}
+  - {type: RequestRedirect, requestRedirect: {scheme: https}}`);
+    assert.deepEqual(
+      rules.map(({ action, externalAuth }) => [action.type, externalAuth]),
+      [
+        [
+          'forward',
+          {
+            backend: 'default/b:80',
+            protocol: 'http',
+            pathPrefix: '/check',
+            requestHeaders: ['x-a'],
+            responseHeaders: ['x-user'],
+            maxBody: 100,
+          },
+        ],
+        [
+          'redirect',
+          { backend: 'default/c:80+http2', protocol: 'grpc', requestHeaders: [], responseHeaders: [], maxBody: 0 },
+        ],
+      ],
+    );
+    assert.deepEqual(backends.map(({ name }) => name).sort(), ['default/a:80', 'default/b:80', 'default/c:80+http2']);
+  });
+
+  it('without their service let no request of their rule go on', () => {
+    const { rules, resolvedRefs } = httpRules(`
+- filters:
+  - {type: ExternalAuth, externalAuth: {protocol: GRPC, backendRef: {name: gone, port: 80}, grpc: {}}}
+  ${to}
+- ${to}`);
+    assert.deepEqual(
+      rules.map(({ action }) => action.type),
+      ['respond', 'forward'],
+    );
+    assert.equal(resolvedRefs.reason, 'BackendNotFound');
+  });
+});

@@ -1,6 +1,6 @@
-import type { GrpcRouteFilter, HttpRouteFilter } from '../../api/index.ts';
+import type { ExternalAuthFilter, GrpcRouteFilter, HttpRouteFilter } from '../../api/index.ts';
 import { equal } from '../../lib/equal.ts';
-import type { Cors, HeaderChanges, Mirror, Redirect, Rewrite } from '../model/index.ts';
+import type { Cors, ExternalAuth, HeaderChanges, Mirror, Redirect, Rewrite } from '../model/index.ts';
 import { headerChanges, repeatedNames, thenChanges, withoutHost } from './filters-headers.ts';
 import { pathChange } from './filters-path.ts';
 import type { Problem, RouteScope } from './http-rules-scope.ts';
@@ -15,6 +15,7 @@ export interface FilterEffects {
   readonly rewrite?: Rewrite;
   readonly mirrors?: readonly Mirror[];
   readonly cors?: Cors;
+  readonly externalAuth?: ExternalAuth;
   /** A filter that must not be skipped cannot be run: requests get an error. */
   readonly failed?: true;
 }
@@ -34,7 +35,7 @@ const none: readonly PlacedFilter[] = [];
 
 /**
  * Filters as effects, or why their combination cannot be (its rule is dropped then). Envoy has one order whatever the list's:
- * CORS, header changes and rewrite, mirrors (which get the changed request); no combination depends on another.
+ * CORS, authorisation, header changes and rewrite, mirrors (which get the changed request).
  */
 export function filterEffects(scope: RouteScope, filters: readonly PlacedFilter[]): FilterEffects | Problem {
   if (filters.length === 0) return nothing;
@@ -80,13 +81,13 @@ export function filterEffects(scope: RouteScope, filters: readonly PlacedFilter[
       case 'CORS':
         effects.cors = filter.cors;
         break;
-      case 'ExternalAuth':
-        return {
-          field: `${field}.type`,
-          reason: 'UnsupportedValue',
-          message: 'filters of type ExternalAuth are not supported',
-          hint: 'remove the filter, or authorise requests in the backend',
-        };
+      case 'ExternalAuth': {
+        const auth = externalAuth(scope, filter.externalAuth, `${field}.externalAuth`);
+        if (auth === undefined) effects.failed = true;
+        else if (effects.externalAuth !== undefined && !equal(auth, effects.externalAuth)) return twoAuths(field);
+        else effects.externalAuth = auth;
+        break;
+      }
       case 'ExtensionRef': {
         const { group, kind, name } = filter.extensionRef;
         scope.unresolved({
@@ -156,6 +157,38 @@ function redirect(filter: Extract<HttpRouteFilter, { type: 'RequestRedirect' }>[
     ...(path === undefined ? {} : { path: pathChange(path) }),
     ...(port === undefined ? {} : { port }),
     status: statusCode,
+  };
+}
+
+/** undefined: its service is not there, and without it no request may go on. */
+function externalAuth(
+  scope: RouteScope,
+  filter: ExternalAuthFilter['externalAuth'],
+  field: string,
+): ExternalAuth | undefined {
+  const { protocol, backendRef, grpc, http, forwardBody } = filter;
+  const backend = scope.backend(backendRef, `${field}.backendRef`, protocol === 'GRPC' ? 'http2' : undefined);
+  if (backend === undefined) return undefined;
+  return {
+    backend,
+    protocol: protocol === 'GRPC' ? 'grpc' : 'http',
+    ...(http?.path === undefined || http.path === '' ? {} : { pathPrefix: http.path }),
+    requestHeaders: lowerCase(grpc?.allowedHeaders ?? http?.allowedHeaders),
+    responseHeaders: lowerCase(http?.allowedResponseHeaders),
+    maxBody: forwardBody?.maxSize ?? 0,
+  };
+}
+
+function lowerCase(names: readonly string[] = []): string[] {
+  return names.map((name) => name.toLowerCase());
+}
+
+function twoAuths(field: string): Problem {
+  return {
+    field,
+    reason: 'IncompatibleFilters',
+    message: 'two different ExternalAuth filters apply to one rule',
+    hint: 'keep one of them',
   };
 }
 

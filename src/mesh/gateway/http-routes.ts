@@ -31,8 +31,8 @@ export function httpRoutesOf(program: RouteProgram<RouteRules>): [string, HttpRo
 
 function ruleOf(
   output: RuleOutput,
-): Pick<HttpRoute, 'match' | 'action' | 'requestHeaders' | 'responseHeaders' | 'cors' | 'name'> {
-  const { http, action, name, requestHeaders, responseHeaders, cors } = output;
+): Pick<HttpRoute, 'match' | 'action' | 'requestHeaders' | 'responseHeaders' | 'cors' | 'externalAuth' | 'name'> {
+  const { http, action, name, requestHeaders, responseHeaders, cors, externalAuth } = output;
   return {
     match: http,
     action,
@@ -40,6 +40,7 @@ function ruleOf(
     ...(requestHeaders === undefined ? {} : { requestHeaders }),
     ...(responseHeaders === undefined ? {} : { responseHeaders }),
     ...(cors === undefined ? {} : { cors }),
+    ...(externalAuth === undefined ? {} : { externalAuth }),
   };
 }
 

@@ -25,7 +25,7 @@ export interface AnyRule {
 }
 
 /** What a rule does with the requests that match it, whichever match it was. */
-export type RuleEffect = Pick<RuleOutput, 'action' | 'requestHeaders' | 'responseHeaders' | 'cors'>;
+export type RuleEffect = Pick<RuleOutput, 'action' | 'requestHeaders' | 'responseHeaders' | 'cors' | 'externalAuth'>;
 
 /**
  * Filters, backends and policies of a rule, or why the rule cannot be in force. `failure` is the status where there is no
@@ -41,10 +41,11 @@ export function ruleEffect(scope: RouteScope, rule: AnyRule, index: number, fail
   const filters = placed(rule.filters, `${field}.filters`);
   const effects = filterEffects(scope, lifted.length === 0 ? filters : [...filters, ...lifted]);
   if (isProblem(effects)) return effects;
-  const { requestHeaders, responseHeaders, cors } = effects;
+  const { requestHeaders, responseHeaders, cors, externalAuth } = effects;
   const common = {
     ...(responseHeaders === undefined ? {} : { responseHeaders }),
     ...(cors === undefined ? {} : { cors }),
+    ...(externalAuth === undefined ? {} : { externalAuth }),
   };
   if (effects.failed) {
     return { ...common, action: { type: 'respond', status: failure } };
@@ -135,7 +136,8 @@ function withHeaders(
       ...(responseHeaders === undefined ? {} : { responseHeaders }),
     };
   });
-  return { ...(rule.cors === undefined ? {} : { cors: rule.cors }), action: action(joined) };
+  const { requestHeaders: _request, responseHeaders: _response, ...rest } = rule;
+  return { ...rest, action: action(joined) };
 }
 
 function policies(

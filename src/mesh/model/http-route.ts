@@ -70,6 +70,21 @@ export interface Cors {
   readonly maxAge: number;
 }
 
+/** A service is asked whether a request may go on (GEP-1494). Without an answer it may not. */
+export interface ExternalAuth {
+  readonly backend: string;
+  /** `grpc`: Envoy's `envoy.service.auth.v3.Authorization`. `http`: 200 lets the request go on, all else is the client's answer. */
+  readonly protocol: 'http' | 'grpc';
+  /** Put before the request's path; `http` only. */
+  readonly pathPrefix?: string;
+  /** Request headers that it is shown. `grpc`: none named are all. `http`: besides host, method, path and authorization. */
+  readonly requestHeaders: readonly string[];
+  /** Headers of its answer that the backend gets; none named are all. `http` only. */
+  readonly responseHeaders: readonly string[];
+  /** Bytes of the body that it is shown; a longer body is refused. 0: the body is not shown. */
+  readonly maxBody: number;
+}
+
 export interface SessionPersistence {
   readonly type: 'cookie' | 'header';
   readonly name: string;
@@ -125,6 +140,7 @@ export interface HttpRoute {
   readonly requestHeaders?: HeaderChanges;
   readonly responseHeaders?: HeaderChanges;
   readonly cors?: Cors;
+  readonly externalAuth?: ExternalAuth;
   /** The first that matches wins. */
   readonly precedence: Precedence;
   /** For logs and traces: `HTTPRoute default/shop rule 0`. */

@@ -5,6 +5,7 @@ import type { HttpRoute } from '../../model/index.ts';
 import { filters } from '../filter-order.ts';
 import type { TableUse } from '../table-use.ts';
 import { corsToEnvoy } from './cors.ts';
+import { externalAuthToEnvoy } from './external-auth.ts';
 import { forwardToEnvoy } from './forward.ts';
 import { headerFields } from './headers.ts';
 import { httpMatchToEnvoy } from './match.ts';
@@ -69,9 +70,10 @@ const direct = (status: number, body: string | undefined) => ({
 /** A filter that is off in the chain is on where a route configures it. */
 function filterConfigs(route: HttpRoute): Route['typedPerFilterConfig'] {
   const session = route.action.type === 'forward' ? route.action.session : undefined;
-  if (route.cors === undefined && session === undefined) return undefined;
+  if (route.cors === undefined && session === undefined && route.externalAuth === undefined) return undefined;
   return {
     ...(route.cors === undefined ? {} : { [filters.cors]: corsToEnvoy(route.cors) }),
+    ...(route.externalAuth === undefined ? {} : { [filters.externalAuth]: externalAuthToEnvoy(route.externalAuth) }),
     ...(session === undefined ? {} : { [filters.statefulSession]: sessionToEnvoy(session) }),
   };
 }
