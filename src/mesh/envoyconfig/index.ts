@@ -4,6 +4,8 @@
  * Never serves anything that another object owns, and never throws for what a user wrote.
  */
 export { decodeResource } from './encode.ts';
+export { ownedResources } from './owned-resources.ts';
 export type { Redirect } from './placed.ts';
 export { defaultPortRange, type PortRange } from './ports.ts';
+export { toCiliumEnvoyConfig } from './to-envoy-config.ts';
 export { type EnvoyConfigOptions, type EnvoyConfigOutputs, translateEnvoyConfig } from './translate.ts';

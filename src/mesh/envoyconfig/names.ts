@@ -7,13 +7,17 @@ export type EnvoyConfigObject = CiliumEnvoyConfig | CiliumClusterwideEnvoyConfig
 /** The cluster that leads to Envoy's own admin interface, as in Cilium's examples. */
 export const adminCluster = '/envoy-admin';
 
+/** Listeners and tables of the other translators are called `ingress/...` and `gateway/...`. */
+const reserved = new Set(['ingress', 'gateway', 'sluice']);
+
 /**
  * What stands before the name of each resource: `namespace/name/`, and `/name/` for clusterwide ones, as in Cilium. Neither
- * part can hold a slash, so no object can name a resource of another one.
+ * part can hold a slash, so no object can name a resource of another one. Namespaces that are called as our own names
+ * start get two slashes more: no other name starts so.
  */
-export function namePrefix(object: EnvoyConfigObject): string {
-  const { namespace, name } = object.metadata;
-  return object.kind === 'CiliumEnvoyConfig' ? `${namespace}/${name}/` : `/${name}/`;
+export function namePrefix(namespace: string | undefined, name: string): string {
+  if (namespace === undefined) return `/${name}/`;
+  return reserved.has(namespace) ? `//${namespace}/${name}/` : `${namespace}/${name}/`;
 }
 
 const typeByUrl = new Map(Object.entries(resourceTypes).map(([type, url]) => [url as string, type as ResourceType]));
@@ -42,7 +46,7 @@ export class Names {
   readonly #own = new Map<ResourceType, Set<string>>();
 
   constructor(object: EnvoyConfigObject) {
-    this.prefix = namePrefix(object);
+    this.prefix = namePrefix(object.metadata.namespace, object.metadata.name);
     for (const resource of object.spec.resources) {
       const type = resourceTypeOf(resource);
       if (type === undefined) continue;
