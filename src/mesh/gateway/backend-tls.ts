@@ -205,7 +205,10 @@ export function gatewayClientCertificate(fetch: Fetch, context: GatewayContext, 
     hint,
   });
   if (group !== '' || kind !== 'Secret')
-    return invalid(`clientCertificateRef is of kind ${kind}`, 'refer to a Secret of type kubernetes.io/tls');
+    return invalid(
+      `clientCertificateRef is of kind ${group === '' ? kind : `${group}/${kind}`}`,
+      'refer to a Secret of type kubernetes.io/tls',
+    );
   const from = { group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: own };
   if (!isGranted(fetch, context, from, { group, kind, namespace, name }))
     return {
