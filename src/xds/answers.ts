@@ -16,8 +16,8 @@ export function acknowledge(stream: StreamContext, state: TypeState, flight: Fli
   if (!Number.isNaN(flight.mark.at)) stream.meters.applied(state.type, performance.now() - flight.mark.at);
   state.ackedSequence = Math.max(state.ackedSequence, flight.mark.sequence);
   for (const item of flight.items) {
-    const entry = state.entries.get(item.name);
-    if (entry === undefined) continue;
+    const { entry } = item;
+    if (state.entries.get(item.name) !== entry) continue;
     if (entry.flight === flight) entry.flight = undefined;
     entry.unsure = false;
     entry.good = { version: item.form.version, resource: item.form };
@@ -46,12 +46,14 @@ export function refuse(stream: StreamContext, state: TypeState, flight: Flight, 
   }
   const live: FlightItem[] = [];
   for (const item of flight.items) {
-    const entry = state.entries.get(item.name);
-    if (entry === undefined || (entry.flight !== flight && entry.flight !== undefined)) continue;
+    const { entry } = item;
+    if (state.entries.get(item.name) !== entry || (entry.flight !== flight && entry.flight !== undefined)) continue;
     entry.flight = undefined;
     // Envoy applies the good ones of some types, and of others nothing.
     entry.unsure = flight.items.length > 1;
     if (!state.updates.has(item.name)) live.push(item);
+    // Nothing of this change is in force, so what waited for it waits for the next in its place.
+    else state.updates.set(item.name, item.mark);
   }
   const [first] = live;
   if (first !== undefined && flight.items.length === 1) refuseOne(stream, state, first, message);
@@ -79,9 +81,9 @@ export function retryAfterRemovals(stream: StreamContext): void {
 }
 
 function refuseOne(stream: StreamContext, state: TypeState, item: FlightItem, message: string): void {
-  const entry = state.entries.get(item.name);
+  const { entry } = item;
   const resource = stream.cache.get(state.type, item.name);
-  if (entry === undefined || resource === undefined) return;
+  if (resource === undefined) return;
   stream.refusing.set(entry, { state, name: item.name });
   let search = entry.trouble?.search;
   if (search?.target.version === resource.version) {

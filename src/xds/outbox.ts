@@ -5,7 +5,15 @@ import { formToSend } from './forms.ts';
 import { ClusterGate, flightFloor, type HeldBack, heldBack, makeFloor, makeOrder, removalOrder } from './gate.ts';
 import { edsNameOf, routeTableOf } from './references.ts';
 import { markNow, refusingEntries, type StreamContext, stateOf } from './stream-context.ts';
-import { type Entry, entryOf, type Flight, type FlightItem, type Mark, type TypeState } from './stream-state.ts';
+import {
+  type Entry,
+  entryOf,
+  type Flight,
+  type FlightItem,
+  interested,
+  type Mark,
+  type TypeState,
+} from './stream-state.ts';
 import { deltaResponse, encodedSize, sotwResponse } from './wire.ts';
 
 /** Types of which a state-of-the-world response must hold every resource: what it leaves out counts as removed. */
@@ -37,6 +45,7 @@ export class Outbox {
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  #resuming: NodeJS.Timeout | undefined;
 
   constructor({ stream, write, answerTimeout }: OutboxOptions) {
     this.#stream = stream;
@@ -51,6 +60,22 @@ export class Outbox {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#resuming);
+  }
+
+  /**
+   * The client resumes: it names its clusters before its route tables, so what is gone can't be told from what its tables
+   * still use until it has named those too. Clusters and endpoints are not removed before `grace` ms are over.
+   */
+  resume(grace: number): void {
+    this.#resuming ??= setTimeout(() => this.resumed(), grace).unref();
+  }
+
+  /** The client has had the time to name everything. */
+  resumed(): void {
+    clearTimeout(this.#resuming);
+    this.#resuming = undefined;
+    this.pump();
   }
 
   /** Names of clusters and endpoints whose removal waits for a refused resource to be fixed. */
@@ -159,7 +184,9 @@ export class Outbox {
     const resource = this.#stream.cache.get(state.type, name);
     if (resource === undefined) return undefined;
     const entry = entryOf(state, name);
-    if (entry.flight !== undefined) return 'wait';
+    // Endpoints that a changed cluster waits for must come after it, so one on its way already will not do.
+    const again = state.type === 'endpoints' && state.forced.has(name);
+    if (entry.flight !== undefined && !again) return 'wait';
     const { trouble } = entry;
     const form =
       trouble === undefined
@@ -172,7 +199,7 @@ export class Outbox {
       return undefined;
     }
     if (gate?.blocks(state.type, form)) return 'wait';
-    return { name, form, mark };
+    return { name, entry, form, mark };
   }
 
   #sendRemovals(): void {
@@ -185,9 +212,10 @@ export class Outbox {
       const keep = type === 'clusters' ? held.clusters : type === 'endpoints' ? held.endpoints : undefined;
       const due: string[] = [];
       let left = flightFloor(state.flights, 'removal');
+      const early = keep !== undefined && this.#resuming !== undefined;
       for (const [name, mark] of state.removals) {
         if (keep?.has(name)) continue;
-        if (mark.sequence < floor && this.#mayStart(state) && !this.#blocked) due.push(name);
+        if (!early && mark.sequence < floor && this.#mayStart(state) && !this.#blocked) due.push(name);
         else left = Math.min(left, mark.sequence);
       }
       const silent = protocol === 'sotw' && !fullStateTypes.has(type);
@@ -215,10 +243,9 @@ export class Outbox {
     const { protocol, meters } = this.#stream;
     const nonce = (++this.#nonce).toString(36);
     const flight: Flight = { nonce, kind, items, removed, mark, sentAt: performance.now(), overdue: false };
-    const replaced: Resource[] = [];
-    for (const { name, form } of items) {
-      const entry = entryOf(state, name);
-      if (entry.good !== undefined || entry.unsure) replaced.push(form);
+    const replaced = new Set<Resource>();
+    for (const { name, entry, form } of items) {
+      if (entry.good !== undefined || entry.unsure) replaced.add(form);
       entry.flight = flight;
       state.forced.delete(name);
     }
@@ -245,17 +272,19 @@ export class Outbox {
   }
 
   /** What a client waits for without asking, or would ask for next. */
-  #sendAlong(type: ResourceType, items: readonly FlightItem[], replaced: readonly Resource[]): void {
+  #sendAlong(type: ResourceType, items: readonly FlightItem[], replaced: ReadonlySet<Resource>): void {
     if (type === 'clusters') {
-      // Envoy builds a changed cluster anew and waits for its endpoints, but does not ask for them again.
+      // Envoy builds a changed cluster anew and waits for its endpoints, but does not ask for them again; nor for those
+      // of a cluster that went and came back before it had sent word.
       const endpoints = stateOf(this.#stream, 'endpoints');
-      for (const cluster of replaced) {
-        const name = edsNameOf(cluster);
+      for (const { form } of items) {
+        const name = edsNameOf(form);
         if (name === undefined || this.#stream.cache.get('endpoints', name) === undefined) continue;
-        // If it has not subscribed on this stream yet, it will, and may say that it has this version.
+        const subscribed = interested(endpoints, name);
+        if (!subscribed && !replaced.has(form)) continue;
+        // Where it has not subscribed on this stream yet, it will, and say that it has this version.
         endpoints.forced.add(name);
-        if (!endpoints.names.has(name) && !endpoints.wildcard) continue;
-        if (!endpoints.updates.has(name)) endpoints.updates.set(name, markNow(this.#stream));
+        if (subscribed && !endpoints.updates.has(name)) endpoints.updates.set(name, markNow(this.#stream));
       }
     }
     if (type === 'scoped-routes' && this.#stream.protocol === 'delta') {
@@ -307,9 +336,8 @@ export class Outbox {
           },
           'no answer to a response in time: going on without it',
         );
-        for (const { name, form } of flight.items) {
-          const entry = state.entries.get(name);
-          if (entry?.flight !== flight) continue;
+        for (const { entry, form } of flight.items) {
+          if (entry.flight !== flight) continue;
           entry.flight = undefined;
           entry.unsure = true;
           // What a full response leaves out would be removed.

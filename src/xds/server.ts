@@ -8,7 +8,7 @@ import { xdsMeters } from './metrics.ts';
 import { Session } from './session.ts';
 import { privateSocket } from './socket.ts';
 import type { StreamStatus } from './status.ts';
-import type { XdsLog } from './stream-context.ts';
+import type { Owed, XdsLog } from './stream-context.ts';
 import { InvalidRequest } from './subscription.ts';
 import { AckWaiters } from './waiters.ts';
 import type { Protocol } from './wire.ts';
@@ -71,6 +71,7 @@ export async function serveXds(options: XdsOptions): Promise<XdsServer> {
   const ledger = new RejectionLedger(options);
   const sessions = new Map<Session, Call>();
   const waiters = new AckWaiters(sessions);
+  const owed: Owed = new Map();
   let lastId = 0;
 
   const open = (protocol: Protocol) => (call: Call) => {
@@ -81,6 +82,7 @@ export async function serveXds(options: XdsOptions): Promise<XdsServer> {
       ledger,
       meters,
       log,
+      owed,
       answerTimeout,
       write: (message) => call.write(message),
       onProgress: () => waiters.check(),

@@ -14,12 +14,18 @@ import type { RejectionLedger } from './ledger.ts';
 import type { XdsMeters } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamStatus, streamStatus } from './status.ts';
-import type { StreamContext, XdsLog } from './stream-context.ts';
+import { type Owed, owedEndpoints, type StreamContext, stateOf, type XdsLog } from './stream-context.ts';
 import { interested, markRemoval, markUpdate, newTypeState, type TypeState } from './stream-state.ts';
 import { checkNames, InvalidRequest, setNames, subscribe, unsubscribe } from './subscription.ts';
 import type { Protocol } from './wire.ts';
 
 const typeByUrl = new Map(Object.entries(resourceTypes).map(([type, url]) => [url as string, type as ResourceType]));
+
+/** Node ids of clients that are gone and may come back: a bound against clients that make them up. */
+const maxOwing = 256;
+
+/** ms in which a client that reconnects names all that it has; Envoy takes a few. */
+const resumeGrace = 500;
 
 export interface SessionOptions {
   readonly id: number;
@@ -28,6 +34,8 @@ export interface SessionOptions {
   readonly ledger: RejectionLedger;
   readonly meters: XdsMeters;
   readonly log: XdsLog;
+  /** Shared by the sessions of a server. */
+  readonly owed: Owed;
   readonly write: (message: Buffer) => boolean;
   /** ms. */
   readonly answerTimeout: number;
@@ -49,6 +57,7 @@ export class Session implements StreamContext {
   /** From the first request that has a node. */
   node: { readonly id: string; readonly version: string } | undefined;
   readonly #outbox: Outbox;
+  readonly #owed: Owed;
   readonly #onProgress: () => void;
   readonly #unknown = new Set<string>();
 
@@ -60,6 +69,7 @@ export class Session implements StreamContext {
     this.meters = options.meters;
     this.log = options.log;
     this.states = new Map(typeByUrl.values().map((type) => [type, newTypeState(type)]));
+    this.#owed = options.owed;
     this.#onProgress = options.onProgress;
     this.#outbox = new Outbox({ stream: this, write: options.write, answerTimeout: options.answerTimeout });
   }
@@ -93,8 +103,15 @@ export class Session implements StreamContext {
     this.#onProgress();
   }
 
+  /** Takes the client to have named everything that it resumes with. Called by itself some time after a reconnect. */
+  resumed(): void {
+    this.#outbox.resumed();
+  }
+
   close(): void {
     this.closed = true;
+    const owed = owedEndpoints(this);
+    if (owed.size > 0 && this.node !== undefined && this.#owed.size < maxOwing) this.#owed.set(this.node.id, owed);
     this.#outbox.close();
     this.#onProgress();
   }
@@ -125,6 +142,7 @@ export class Session implements StreamContext {
     if (request.responseNonce !== '') {
       this.#answer(state, request.responseNonce, request.errorDetail?.message, request.errorDetail !== undefined);
     }
+    if (first && Object.keys(versions).length > 0) this.#outbox.resume(resumeGrace);
     unsubscribe(this, state, request.resourceNamesUnsubscribe);
     subscribe(this, state, names, first, first ? versions : {});
   }
@@ -165,6 +183,8 @@ export class Session implements StreamContext {
       const named = agent.case === 'userAgentVersion' ? agent.value : '';
       const version = build ? `${build.majorNumber}.${build.minorNumber}.${build.patch}` : named;
       this.node = { id: node.id.slice(0, 256), version: version.slice(0, 64) };
+      for (const name of this.#owed.get(this.node.id) ?? []) stateOf(this, 'endpoints').forced.add(name);
+      this.#owed.delete(this.node.id);
       this.log.info({ stream: this.id, protocol: this.protocol, ...this.node }, 'xDS client connected');
     }
     const type = typeByUrl.get(url);

@@ -2,6 +2,7 @@ import type { ResourceType } from '../mesh/envoy/resource.ts';
 import type { ResourceCache } from './cache.ts';
 import type { Holder, RejectionLedger } from './ledger.ts';
 import type { XdsMeters } from './metrics.ts';
+import { edsNameOf } from './references.ts';
 import type { Entry, Mark, TypeState } from './stream-state.ts';
 import type { Protocol } from './wire.ts';
 
@@ -28,6 +29,27 @@ export interface StreamContext extends Holder {
 
 export function stateOf(stream: StreamContext, type: ResourceType): TypeState {
   return stream.states.get(type) as TypeState;
+}
+
+/**
+ * Endpoints that clients wait for without asking, by node id. A stream that ends while clusters are being changed in place
+ * leaves its client waiting for their endpoints; on its next stream it says that it has them already.
+ */
+export type Owed = Map<string, ReadonlySet<string>>;
+
+/** What a stream that ends leaves its client waiting for. */
+export function owedEndpoints(stream: StreamContext): Set<string> {
+  const owed = new Set(stateOf(stream, 'endpoints').forced);
+  const clusters = stateOf(stream, 'clusters');
+  for (const { items } of clusters.flights.values()) {
+    for (const { name, form } of items) {
+      const good = clusters.entries.get(name)?.good;
+      if (good === undefined || good.version === form.version) continue;
+      const eds = edsNameOf(form);
+      if (eds !== undefined) owed.add(eds);
+    }
+  }
+  return owed;
 }
 
 /** A mark for what no change of the cache caused. */

@@ -9,6 +9,8 @@ export interface Mark {
 
 export interface FlightItem {
   readonly name: string;
+  /** As it was when sent: a client that has dropped the name since, even if it asked again, does not have this form. */
+  readonly entry: Entry;
   readonly form: Resource;
   readonly mark: Mark;
 }
@@ -110,13 +112,15 @@ export function markUpdate(state: TypeState, name: string, mark: Mark): void {
 
 /** Notes that a resource is gone from the cache. */
 export function markRemoval(state: TypeState, name: string, mark: Mark): void {
+  // What waited for an unsent change (which would have ended its use of something) waits for the removal in its place.
+  const since = state.updates.get(name) ?? state.groups.find((group) => group.has(name))?.get(name) ?? mark;
   forgetUpdate(state, name);
   const entry = state.entries.get(name);
   if (entry === undefined) return;
   if (entry.good === undefined && entry.flight === undefined && !entry.unsure) state.entries.delete(name);
   else {
     entry.trouble = undefined;
-    if (!state.removals.has(name)) state.removals.set(name, mark);
+    if (!state.removals.has(name)) state.removals.set(name, since);
   }
 }
 
