@@ -84,7 +84,7 @@ function assignOne(
       routability !== undefined && routability !== ''
         ? notUsable(`routability ${routability} is not supported`, 'remove it', `${field}.routability`)
         : value === undefined || value === ''
-          ? takeAny(options, isFree, ports, field, addresses)
+          ? takeAny(options, sockets, isFree, ports, field, addresses)
           : takeAsked(value, isFree, ports, field, addresses);
     if (problem !== undefined) refused.push(problem);
   }
@@ -112,14 +112,15 @@ function takeAsked(
 
 function takeAny(
   { address, gatewayAddresses }: Pick<MeshOptions, 'address' | 'gatewayAddresses'>,
+  sockets: Sockets,
   isFree: (address: string) => boolean,
   ports: readonly string[],
   field: string,
   addresses: string[],
 ): Problem | undefined {
   let candidate: string | undefined = address;
-  while (candidate !== undefined && !isFree(candidate))
-    candidate = gatewayAddresses === 'next' ? nextAddress(candidate) : undefined;
+  const goOn = gatewayAddresses === 'next' && !ports.some((port) => sockets.isTakenEverywhere(address, port));
+  while (candidate !== undefined && !isFree(candidate)) candidate = goOn ? nextAddress(candidate) : undefined;
   if (candidate === undefined)
     return {
       ...notUsable(
@@ -162,6 +163,10 @@ function isBindable(value: string): boolean {
 class Sockets {
   readonly #byPort = new Map<string, Set<string>>();
 
+  /** No address of the family would do. */
+  isTakenEverywhere(address: string, port: string): boolean {
+    return this.#byPort.get(port)?.has(everyAddress(address)) ?? false;
+  }
   isFree(address: string, port: string): boolean {
     const taken = this.#byPort.get(port);
     if (taken === undefined) return true;

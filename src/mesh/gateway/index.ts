@@ -3,7 +3,7 @@
  * parent become listeners, route tables, backends and secrets, and their statuses. Everything is derived from the tables and
  * nothing is kept besides. Routes to Services as parents (mesh) are not ours.
  */
-import type { Gateway } from '../../api/index.ts';
+import type { Gateway, ObjectRef } from '../../api/index.ts';
 import type { Collection, Fetch, Store } from '../../store/index.ts';
 import type { Tables } from '../inputs.ts';
 import type { BackendUse, HttpRoute, MeshOptions, MeshOutputs, SecretUse } from '../model/index.ts';
@@ -141,11 +141,14 @@ function deriveSecretUses(store: Store, programs: readonly Programs<Rules>[], mo
     name: 'gateway.secrets',
     map: (_fetch, value, key) => {
       const uses = new Map<string, SecretUse>();
-      const secrets =
-        'variants' in value
-          ? value.variants.flatMap(({ rules }) => rules.secrets)
-          : value.listeners.flatMap((one) => (one.programmed === undefined ? one.secrets : []));
-      for (const secret of secrets) uses.set(`gateway/${key}/${secret.name}`, { secret, user: value.ref });
+      const use = (secret: SecretUse['secret'], user: ObjectRef): unknown =>
+        uses.set(`gateway/${key}/${user.kind}/${user.namespace}/${user.name}/${secret.name}`, { secret, user });
+      if ('variants' in value) {
+        for (const { rules } of value.variants) for (const secret of rules.secrets) use(secret, value.ref);
+      } else {
+        for (const { programmed, secrets, owner } of value.listeners)
+          if (programmed === undefined) for (const secret of secrets) use(secret, owner);
+      }
       return uses;
     },
   });
