@@ -38,15 +38,15 @@ function snapshot({ outputs }: Plane): unknown {
 
 /* A small universe in which most things refer to each other. */
 
-const namespaces = fc.constantFrom('default', 'team');
+const namespaces = fc.constantFrom('default', 'default', 'default', 'team');
 const gatewayNames = fc.constantFrom('g', 'h');
 const hosts = fc.constantFrom('a.example.com', 'b.example.com', '*.example.com', '*.com');
 const created = fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z');
-const from = fc.constantFrom('All', 'Same');
+const from = fc.constantFrom('All', 'All', 'Same');
 
 const listener = fc.record({
-  protocol: fc.constantFrom('HTTP', 'HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP'),
-  port: fc.constantFrom(80, 443),
+  protocol: fc.constantFrom('HTTP', 'HTTP', 'HTTP', 'HTTPS', 'TLS', 'TLS', 'TCP', 'UDP'),
+  port: fc.constantFrom(80, 81, 443),
   hostname: fc.option(hosts, { nil: undefined }),
   from,
 });
@@ -145,7 +145,7 @@ const operation = fc.oneof(
 describe('gateway properties', () => {
   it('incremental equals rebuild, and order of arrival does not matter', () => {
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 30 }), (operations) => {
+      fc.property(fc.array(operation, { minLength: 20, maxLength: 60, size: 'max' }), (operations) => {
         const live = plane();
         for (const { op, raw } of operations) {
           if (op === 'flush') live.store.flush();
@@ -172,7 +172,7 @@ describe('gateway properties', () => {
         rebuilt.store.flush();
         assert.deepEqual(snapshot(live), snapshot(rebuilt));
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     );
   });
 
