@@ -1,5 +1,5 @@
-import { type Diagnostic, GATEWAY_GROUP, type Gateway, type ObjectRef, refOf } from '../../api/index.ts';
-import type { Collection, DerivedCollection, Fetch, Index, Store } from '../../store/index.ts';
+import { type Diagnostic, GATEWAY_GROUP, type Gateway, type ObjectRef, refKey, refOf } from '../../api/index.ts';
+import type { Collection, DerivedCollection, Index, Store } from '../../store/index.ts';
 import type { Tables } from '../inputs.ts';
 import type { Condition } from '../model/index.ts';
 import { condition, diagnosticOf, holds, joined, type Problem } from './conditions.ts';
@@ -12,22 +12,50 @@ import type { RouteProgram, Rules } from './route-program.ts';
 /** Routes by the listeners that count them. */
 export type CountIndexes = readonly Index<RouteProgram<Rules>>[];
 
+/** All of a Gateway's or ListenerSet's report but the numbers of its listeners' routes. */
+interface UncountedReport {
+  readonly ref: ObjectRef;
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly listeners: readonly { readonly id: string; readonly value: Readonly<Record<string, unknown>> }[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 /**
- * Status of each Gateway and of its ListenerSets. The only place where the number of routes shows: one more route costs a
- * look-up for each listener here, and nothing in what the Gateway serves.
+ * Status of each Gateway and of its ListenerSets. The only place where the number of routes shows, and the last one: one more
+ * route costs a look-up for each listener of the object that it is attached to, and nothing in what is served.
  */
 export function deriveGatewayReports(
   store: Store,
   models: Collection<GatewayModel>,
   counts: CountIndexes,
 ): DerivedCollection<Report> {
-  return store.derive<GatewayModel, Report>(models, {
-    name: 'gateway.reports',
-    map: (fetch, model) => [
-      ...reportEntry(gatewayReport(fetch, model, counts)),
-      ...model.sets.flatMap((set) => reportEntry(setReport(fetch, model, set, counts))),
-    ],
+  const uncounted = store.derive<GatewayModel, UncountedReport>(models, {
+    name: 'gateway.uncounted-reports',
+    map: (_fetch, model) => {
+      const byOwner = Map.groupBy(model.listeners, ({ owner }) => refKey(owner));
+      const reports = [
+        gatewayReport(model, byOwner),
+        ...model.sets.map((set) => setReport(model, set, ownListeners(byOwner, set.ref))),
+      ];
+      return reports.map((report) => [refKey(report.ref), report]);
+    },
   });
+  return store.derive<UncountedReport, Report>(uncounted, {
+    name: 'gateway.reports',
+    map: (fetch, { ref, value, listeners, diagnostics }) => {
+      const counted = listeners.map((one) => ({
+        ...one.value,
+        attachedRoutes: counts.reduce((sum, index) => sum + fetch.count(index, one.id), 0),
+      }));
+      return reportEntry({ ref, status: { ref, value: { ...value, listeners: counted } }, diagnostics });
+    },
+  });
+}
+
+type ByOwner = ReadonlyMap<string, readonly ListenerModel[]>;
+
+function ownListeners(byOwner: ByOwner, ref: ObjectRef): readonly ListenerModel[] {
+  return byOwner.get(refKey(ref)) ?? [];
 }
 
 /** A class that does not exist is most often a slip; where it is another controller's, it does exist. */
@@ -49,9 +77,9 @@ export function deriveUnknownClassReports(store: Store, tables: Tables): Derived
   });
 }
 
-function gatewayReport(fetch: Fetch, model: GatewayModel, counts: CountIndexes): Report {
+function gatewayReport(model: GatewayModel, byOwner: ByOwner): UncountedReport {
   const { ref, generation } = model;
-  const own = listenersOf(model, ref);
+  const own = ownListeners(byOwner, ref);
   const conditions: Condition[] = [
     acceptedCondition(model.accepted, own, generation),
     holds('Programmed', model.programmed, generation, 'Programmed'),
@@ -68,13 +96,17 @@ function gatewayReport(fetch: Fetch, model: GatewayModel, counts: CountIndexes):
         generation,
       ),
     );
-  const value = {
-    addresses: model.addresses.map((address) => ({ type: 'IPAddress', value: address })),
-    conditions,
-    listeners: own.map((one) => listenerStatus(fetch, one, generation, counts)),
-    attachedListenerSets: model.sets.filter((set) => setProblem(model, set) === undefined).length,
+  const attached = model.sets.filter((set) => setProblem(model, set, ownListeners(byOwner, set.ref)) === undefined);
+  return {
+    ref,
+    value: {
+      addresses: model.addresses.map((address) => ({ type: 'IPAddress', value: address })),
+      conditions,
+      attachedListenerSets: attached.length,
+    },
+    listeners: own.map((one) => listenerStatus(one, generation)),
+    diagnostics: [...model.diagnostics, ...listenerDiagnostics(ref, own)],
   };
-  return { ref, status: { ref, value }, diagnostics: [...model.diagnostics, ...listenerDiagnostics(ref, own)] };
 }
 
 /** A part of the listeners is enough: the reason tells that it is a part. */
@@ -101,10 +133,9 @@ function addressesCondition({ addresses, addressesAssigned: problem, accepted, g
     : condition(type, 'True', 'AddressesAssigned', '', generation);
 }
 
-function setReport(fetch: Fetch, model: GatewayModel, set: AttachedSet, counts: CountIndexes): Report {
+function setReport(model: GatewayModel, set: AttachedSet, own: readonly ListenerModel[]): UncountedReport {
   const { ref, generation } = set;
-  const own = listenersOf(model, ref);
-  const problem = setProblem(model, set);
+  const problem = setProblem(model, set, own);
   const programmed = problem ?? setNotProgrammed(model, own);
   const conditions = [
     acceptedCondition(problem, own, generation),
@@ -115,17 +146,17 @@ function setReport(fetch: Fetch, model: GatewayModel, set: AttachedSet, counts: 
       'Programmed',
     ),
   ];
-  const listeners = own.map((one) => listenerStatus(fetch, one, generation, counts));
   const whole = problem === undefined || problem.reason === 'ListenersNotValid' ? [] : [diagnosticOf(ref, problem)];
   return {
     ref,
-    status: { ref, value: { conditions, listeners } },
+    value: { conditions },
+    listeners: own.map((one) => listenerStatus(one, generation)),
     diagnostics: [...whole, ...listenerDiagnostics(ref, own)],
   };
 }
 
 /** Why a ListenerSet is not accepted. */
-function setProblem(model: GatewayModel, { ref, refused }: AttachedSet): Problem | undefined {
+function setProblem(model: GatewayModel, { refused }: AttachedSet, own: readonly ListenerModel[]): Problem | undefined {
   if (refused !== undefined) return refused;
   const gateway = `Gateway ${model.ref.namespace}/${model.ref.name}`;
   if (model.accepted !== undefined && model.accepted.reason !== 'ListenersNotValid')
@@ -135,7 +166,6 @@ function setProblem(model: GatewayModel, { ref, refused }: AttachedSet): Problem
       hint: 'see the Gateway',
       field: 'spec.parentRef',
     };
-  const own = listenersOf(model, ref);
   if (own.some(({ accepted }) => accepted === undefined)) return undefined;
   return {
     reason: 'ListenersNotValid',
@@ -151,18 +181,7 @@ function setNotProgrammed(model: GatewayModel, own: readonly ListenerModel[]): P
   return { reason: 'Invalid', message: cause?.message ?? 'no listener can be programmed', hint: cause?.hint ?? '' };
 }
 
-function listenersOf(model: GatewayModel, { kind, namespace, name }: ObjectRef): ListenerModel[] {
-  return model.listeners.filter(
-    ({ owner }) => owner.kind === kind && owner.namespace === namespace && owner.name === name,
-  );
-}
-
-function listenerStatus(
-  fetch: Fetch,
-  one: ListenerModel,
-  generation: number,
-  counts: CountIndexes,
-): Readonly<Record<string, unknown>> {
+function listenerStatus(one: ListenerModel, generation: number): UncountedReport['listeners'][number] {
   const conditions: Condition[] = [
     holds('Accepted', one.accepted, generation, 'Accepted'),
     holds('Programmed', one.programmed, generation, 'Programmed'),
@@ -174,12 +193,8 @@ function listenerStatus(
   // Of negative polarity, and not to be set when it is False.
   if (one.overlap !== undefined)
     conditions.push(condition('OverlappingTLSConfig', 'True', one.overlap.reason, one.overlap.message, generation));
-  return {
-    name: one.listener.name,
-    supportedKinds: one.kinds.map((kind) => ({ group: GATEWAY_GROUP, kind })),
-    attachedRoutes: counts.reduce((sum, index) => sum + fetch.count(index, one.id), 0),
-    conditions,
-  };
+  const supportedKinds = one.kinds.map((kind) => ({ group: GATEWAY_GROUP, kind }));
+  return { id: one.id, value: { name: one.listener.name, supportedKinds, conditions } };
 }
 
 function listenerDiagnostics(ref: ObjectRef, listeners: readonly ListenerModel[]): Diagnostic[] {

@@ -4,6 +4,7 @@ import {
   type NamespaceSelector,
   type ObjectRef,
   objectKey,
+  refKey,
   refOf,
 } from '../../api/index.ts';
 import type { Collection, DerivedCollection, Store } from '../../store/index.ts';
@@ -54,11 +55,17 @@ export function deriveParents(store: Store, models: Collection<GatewayModel>): D
       const points = attachPoints(model.listeners);
       const { ref: gateway, clientCertificate } = model;
       const parents: RouteParent[] = [
-        { ref: gateway, gateway, points: pointsOf(points, gateway), isDefault: model.isDefault, clientCertificate },
+        {
+          ref: gateway,
+          gateway,
+          points: points.get(refKey(gateway)) ?? [],
+          isDefault: model.isDefault,
+          clientCertificate,
+        },
         ...model.sets.map(({ ref, refused }) => ({
           ref,
           gateway,
-          points: pointsOf(points, ref),
+          points: points.get(refKey(ref)) ?? [],
           isDefault: false,
           clientCertificate,
           ...(refused === undefined ? {} : { refused }),
@@ -69,21 +76,17 @@ export function deriveParents(store: Store, models: Collection<GatewayModel>): D
   });
 }
 
-function pointsOf(points: readonly { point: AttachPoint; owner: ObjectRef }[], ref: ObjectRef): AttachPoint[] {
-  return points
-    .filter(({ owner }) => owner.kind === ref.kind && owner.namespace === ref.namespace && owner.name === ref.name)
-    .map(({ point }) => point);
-}
-
-function attachPoints(listeners: readonly ListenerModel[]): { point: AttachPoint; owner: ObjectRef }[] {
+/** By the `refKey` of the Gateway or ListenerSet whose listeners they are. */
+function attachPoints(listeners: readonly ListenerModel[]): Map<string, AttachPoint[]> {
   // A listener that is accepted keeps its hosts to itself even while it is broken: they must not fall to a wider one.
   const owners = Map.groupBy(
     listeners.filter(({ accepted }) => accepted === undefined),
     ({ listener }) => listener.port,
   );
-  return listeners.flatMap((one) => {
+  const points = new Map<string, AttachPoint[]>();
+  for (const one of listeners) {
     const { mode, hostname, listener, owner } = one;
-    if (mode === undefined) return [];
+    if (mode === undefined) continue;
     const neighbours = owners.get(listener.port) ?? [];
     const point: AttachPoint = {
       id: one.id,
@@ -97,8 +100,12 @@ function attachPoints(listeners: readonly ListenerModel[]): { point: AttachPoint
       programmed: one.programmed === undefined,
       ...(one.table === undefined ? {} : { table: one.table }),
     };
-    return [{ point, owner }];
-  });
+    const key = refKey(owner);
+    const siblings = points.get(key);
+    if (siblings === undefined) points.set(key, [point]);
+    else siblings.push(point);
+  }
+  return points;
 }
 
 /** ListenerSets that belong to no Gateway at all: the Gateway's own report speaks of all others. */
