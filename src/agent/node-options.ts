@@ -1,4 +1,5 @@
 import type { LogOptions } from '../lib/log.ts';
+import type { AccessLogOptions } from '../mesh/envoy/index.ts';
 import type { MeshOptions } from '../mesh/model/index.ts';
 
 /** Everything that one node in embedded mode can be told. */
@@ -15,8 +16,8 @@ export interface NodeOptions {
     readonly concurrency?: number;
   };
   readonly metricsAddress?: { readonly address: string; readonly port: number };
-  /** File that Envoy appends JSON lines to; `/dev/stdout` for ours. */
-  readonly accessLog?: string;
+  /** Where Envoy's JSON lines go: a file that it appends to, or our standard output. */
+  readonly accessLog?: AccessLogOptions['target'];
   readonly tracing?: TracingOptions;
   /** xDS over TCP with mutual TLS, next to the Unix socket. Paths of PEM files. */
   readonly xds?: {

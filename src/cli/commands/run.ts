@@ -159,7 +159,9 @@ function toOptions(paths: readonly string[], flags: RunFlags, version: string): 
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
     },
     ...(flags.metricsAddress === undefined ? {} : { metricsAddress: flags.metricsAddress }),
-    ...(flags.accessLog === undefined ? {} : { accessLog: flags.accessLog === '-' ? '/dev/stdout' : flags.accessLog }),
+    ...(flags.accessLog === undefined
+      ? {}
+      : { accessLog: flags.accessLog === '-' ? ('stdout' as const) : { path: flags.accessLog } }),
     ...(flags.otlpEndpoint === undefined
       ? {}
       : {

@@ -20,7 +20,7 @@ export function validateCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  sluice validate --strict k8s/*.yaml')
     .action(async (paths: string[], options: { output: OutputFormat; strict?: boolean }) => {
       const { translatePaths } = await import('../../agent/translate.ts');
-      const { diagnostics, stats } = await translatePaths(paths, {});
+      const { diagnostics, stats } = translatePaths(paths, {});
       if (options.output === 'table') {
         process.stdout.write(formatDiagnostics(diagnostics, styleFor(process.stdout), 1000));
         process.stderr.write(`${stats.objects} objects in ${stats.files} files: ${summarise(diagnostics)}\n`);

@@ -1,0 +1,81 @@
+import type { Diagnostic } from '../api/index.ts';
+import { deriveBackends, deriveEndpoints, deriveSecrets } from '../mesh/backend/index.ts';
+import { type EncodeOptions, encodeMesh } from '../mesh/envoy/index.ts';
+import type { Resource } from '../mesh/envoy/resource.ts';
+import { translateEnvoyConfig } from '../mesh/envoyconfig/index.ts';
+import { translateGateway } from '../mesh/gateway/index.ts';
+import { translateIngress } from '../mesh/ingress/index.ts';
+import { createTables, type Tables } from '../mesh/inputs.ts';
+import type { Backend, HttpRoute, Listener, MeshOptions, ObjectStatus } from '../mesh/model/index.ts';
+import { createRejections, deriveStatuses, type Rejections } from '../status/index.ts';
+import { type Collection, type Index, Store, type StoreOptions } from '../store/index.ts';
+
+export interface ControlPlaneOptions extends StoreOptions {
+  readonly mesh: MeshOptions;
+  readonly encode?: EncodeOptions;
+  /** Unix socket of Envoy's admin interface, for CiliumEnvoyConfigs that route to `/envoy-admin`. */
+  readonly adminSocket?: string;
+}
+
+/** Everything from source tables to Envoy resources and statuses: pure derivations, no I/O. */
+export interface ControlPlane {
+  readonly store: Store;
+  readonly tables: Tables;
+  readonly listeners: readonly Collection<Listener>[];
+  readonly routes: readonly Collection<HttpRoute>[];
+  /** Routes by route table, one index for each of `routes`. */
+  readonly routesByTable: readonly Index<HttpRoute>[];
+  readonly backends: Collection<Backend>;
+  readonly resources: readonly Collection<Resource>[];
+  readonly diagnostics: readonly Collection<readonly Diagnostic[]>[];
+  readonly statuses: Collection<ObjectStatus>;
+  readonly rejections: Rejections;
+}
+
+export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const store = new Store(options);
+  const tables = createTables(store);
+  const rejections = createRejections(store);
+  const ingress = translateIngress(store, tables, options.mesh);
+  const gateway = translateGateway(store, tables, options.mesh);
+  const config = translateEnvoyConfig(store, tables, {
+    ...options.mesh,
+    listeners: [ingress.listeners, gateway.listeners],
+    ...(options.adminSocket === undefined ? {} : { adminSocketPath: options.adminSocket }),
+  });
+  const translators = [ingress, gateway];
+  const users = [ingress, gateway, config];
+  const backends = deriveBackends(
+    store,
+    users.map((outputs) => outputs.backends),
+  );
+  const endpoints = deriveEndpoints(store, tables, backends);
+  const secrets = deriveSecrets(
+    store,
+    users.map((outputs) => outputs.secrets),
+  );
+  const listeners = store.derive<Listener, Listener>(
+    translators.map((outputs) => outputs.listeners),
+    { name: 'listeners', map: (_fetch, listener, name) => [[name, listener]] },
+  );
+  const routes = translators.map((outputs) => outputs.routes);
+  const encoded = encodeMesh(store, { listeners, routes, backends, endpoints, secrets }, options.encode);
+  return {
+    store,
+    tables,
+    listeners: [listeners],
+    routes,
+    routesByTable: routes.map((collection) => collection.index('shown by table', (route) => route.table)),
+    backends,
+    resources: [...encoded.all, config.resources],
+    diagnostics: [
+      ingress.diagnostics,
+      gateway.diagnostics,
+      config.diagnostics,
+      ...encoded.diagnostics,
+      rejections.diagnostics,
+    ],
+    statuses: deriveStatuses(store, [ingress.statuses, gateway.statuses], rejections),
+    rejections,
+  };
+}
