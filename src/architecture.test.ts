@@ -16,7 +16,6 @@ const rooms = [
   'mesh/gateway',
   'mesh/envoy',
   'mesh/envoyconfig',
-  'mesh/pipeline',
   'xds',
   'proxy',
   'telemetry',
