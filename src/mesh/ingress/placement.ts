@@ -1,0 +1,139 @@
+import {
+  compareAge,
+  type Diagnostic,
+  formatRef,
+  type Ingress,
+  type ObjectRef,
+  objectKey,
+  refOf,
+} from '../../api/index.ts';
+import type { DerivedCollection, Store } from '../../store/index.ts';
+import type { Tables } from '../inputs.ts';
+import type { KeepAlive, MeshOptions } from '../model/index.ts';
+import { fieldOf, readAnnotations, type Settings } from './annotations.ts';
+import { deriveDefaultClass, isOurIngress } from './ingress-class.ts';
+
+/** The slot of all Ingresses without a port of their own; every other slot is named by its one Ingress. */
+export const sharedSlot = 'shared';
+
+/** An Ingress of ours, with the slot (a set of listeners and route tables) that serves it. */
+export interface Placed {
+  readonly key: string;
+  readonly ingress: Ingress;
+  readonly settings: Settings;
+  /** `shared`, or the Ingress' key where it has a port to itself; undefined: it is not served. */
+  readonly slot: string | undefined;
+  /** Of annotations and placement. */
+  readonly problems: readonly Diagnostic[];
+}
+
+export interface Slot {
+  readonly name: string;
+  readonly oldest: ObjectRef;
+  readonly keepAlive: KeepAlive | undefined;
+  /** The port of a slot with one port for everything; the shared slot has the two of the options. */
+  readonly port: number | undefined;
+}
+
+/** `ingress/http`, `ingress/https`; for an Ingress with its own port `ingress/default/shop/http` and so on. */
+export function tableOf(slot: string, scheme: 'http' | 'https'): string {
+  return slot === sharedSlot ? `ingress/${scheme}` : `ingress/${slot}/${scheme}`;
+}
+
+/** The port that clients use for HTTPS in a slot. */
+export function httpsPortOf(placed: Placed, options: MeshOptions): number {
+  return placed.slot === sharedSlot ? options.httpsPort : (placed.settings.hostListenerPort ?? options.httpsPort);
+}
+
+interface Owned {
+  readonly ingress: Ingress;
+  readonly settings: Settings;
+  readonly problems: readonly Diagnostic[];
+  /** A port that it wants to itself. */
+  readonly port: number | undefined;
+}
+
+/** Every Ingress of ours, keyed as in its table; what is not ours leaves no trace. */
+export function derivePlaced(store: Store, tables: Tables, options: MeshOptions): DerivedCollection<Placed> {
+  const defaultClass = deriveDefaultClass(store, tables, options);
+  const owned = store.derive<Ingress, Owned>(tables.Ingress, {
+    name: 'ingress/owned',
+    map: (fetch, ingress, key) => {
+      if (!isOurIngress(fetch, tables, defaultClass, ingress)) return [];
+      const { settings, problems } = readAnnotations(ingress);
+      const wish = portWish(ingress, settings, options);
+      return [[key, { ingress, settings, problems: [...problems, ...wish.problems], port: wish.port }]];
+    },
+  });
+  const byPort = owned.index('port', (entry) => (entry.port === undefined ? undefined : String(entry.port)));
+
+  return store.derive<Owned, Placed>(owned, {
+    name: 'ingress/placed',
+    map: (fetch, { ingress, settings, problems, port }, key) => {
+      if (port === undefined) return [[key, { key, ingress, settings, slot: sharedSlot, problems }]];
+      const owner = fetch
+        .by(byPort, String(port))
+        .map((entry) => entry.ingress)
+        .sort(compareAge)[0];
+      if (owner === undefined || objectKey(owner) === key)
+        return [[key, { key, ingress, settings, slot: key, problems }]];
+      const conflict: Diagnostic = {
+        severity: 'error',
+        reason: 'PortConflict',
+        message: `port ${port} belongs to the older ${formatRef(refOf(owner))}; this Ingress is not served`,
+        hint: 'give each Ingress a host-listener-port of its own, or none to share the common ports',
+        object: refOf(ingress),
+        field: portField,
+      };
+      return [[key, { key, ingress, settings, slot: undefined, problems: [...problems, conflict] }]];
+    },
+  });
+}
+
+const portField = fieldOf('ingress.cilium.io/host-listener-port');
+
+function portWish(
+  ingress: Ingress,
+  settings: Settings,
+  options: MeshOptions,
+): { port: number | undefined; problems: readonly Diagnostic[] } {
+  const port = settings.hostListenerPort;
+  if (port === undefined) return { port, problems: [] };
+  const shared = settings.loadBalancerMode === 'shared';
+  if (!shared && port !== options.httpPort && port !== options.httpsPort) return { port, problems: [] };
+  const problem: Diagnostic = {
+    severity: 'warning',
+    reason: shared ? 'IgnoredAnnotation' : 'PortConflict',
+    message: shared
+      ? `host-listener-port ${port} has no effect with loadbalancer-mode shared`
+      : `port ${port} is one of the shared ports, so this Ingress is served there together with others`,
+    hint: shared
+      ? 'set loadbalancer-mode to dedicated, or remove host-listener-port'
+      : `choose a port other than ${options.httpPort} and ${options.httpsPort}`,
+    object: refOf(ingress),
+    field: portField,
+  };
+  return { port: undefined, problems: [problem] };
+}
+
+/** The slots in use. On shared listeners the oldest Ingress that says anything about keep-alive decides for all. */
+export function deriveSlots(store: Store, placed: DerivedCollection<Placed>): DerivedCollection<Slot> {
+  return store.group<Placed, Slot>(
+    placed.index('slot', (entry) => entry.slot),
+    {
+      name: 'ingress/slots',
+      map: (_fetch, members, name) => {
+        let oldest = members[0]!;
+        let speaker: Placed | undefined;
+        for (const member of members) {
+          if (compareAge(member.ingress, oldest.ingress) < 0) oldest = member;
+          if (!member.settings.ownKeepAlive) continue;
+          if (speaker === undefined || compareAge(member.ingress, speaker.ingress) < 0) speaker = member;
+        }
+        const { keepAlive } = (speaker ?? oldest).settings;
+        const port = name === sharedSlot ? undefined : oldest.settings.hostListenerPort;
+        return [[name, { name, oldest: refOf(oldest.ingress), keepAlive, port }]];
+      },
+    },
+  );
+}
