@@ -138,6 +138,8 @@ export class DerivedCollection<V> extends Collection<V> {
         else keys.push(key);
       }
       cell.outputs = keys ?? none;
+      // As long as it needs to be: an array that was pushed to has room for seventeen.
+      if (cell.unlinks.length > 1) cell.unlinks = cell.unlinks.slice();
       // Many inputs give nothing (a diagnostic for each object, say): they cost nothing either.
       if (keys === undefined && cell.unlinks.length === 0) this.#cells.delete(inputKey);
       else this.#cells.set(inputKey, cell);

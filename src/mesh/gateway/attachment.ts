@@ -160,7 +160,7 @@ const everyHost: readonly string[] = ['*'];
 
 /** Undefined: listener and route have no host in common. */
 function servedHosts(point: AttachPoint, hostnames: readonly string[]): readonly ServedHost[] | undefined {
-  const served = new Map<string, number>();
+  const served: ServedHost[] = [];
   let common = false;
   for (const wanted of hostnames.length === 0 ? everyHost : hostnames) {
     const host = intersect(point.hostname, wanted);
@@ -168,8 +168,9 @@ function servedHosts(point: AttachPoint, hostnames: readonly string[]): readonly
     common = true;
     if (point.taken.some((other) => covers(other, host))) continue;
     const rank = hostRank(wanted);
-    const before = served.get(host);
-    if (before === undefined || rank < before) served.set(host, rank);
+    const before = served.findIndex((known) => known.host === host);
+    if (before < 0) served.push({ host, rank });
+    else if (rank < served[before]!.rank) served[before] = { host, rank };
   }
-  return common ? [...served].map(([host, rank]) => ({ host, rank })) : undefined;
+  return common ? served.slice() : undefined;
 }

@@ -10,7 +10,7 @@ export function httpRoutesOf(program: RouteProgram<RouteRules>): [string, HttpRo
   const origins = [ref];
   for (const { rules, attached } of program.variants) {
     for (const [table, hosts] of hostsByTable(attached)) {
-      for (const [host, rank] of hosts) {
+      for (const { host, rank } of hosts) {
         for (const output of rules.rules) {
           const key = `${prefix}/${output.rule}.${output.match}/${table}/${host}`;
           const precedence: Precedence = {
@@ -44,18 +44,22 @@ function ruleOf(
   };
 }
 
-function hostsByTable(
-  attached: RouteProgram<RouteRules>['variants'][number]['attached'],
-): Map<string, Map<string, number>> {
-  const tables = new Map<string, Map<string, number>>();
+type Hosts = readonly { readonly host: string; readonly rank: number }[];
+
+/** Several listeners may lead to one table, and there to one host: the route's narrowest name for it counts. */
+function hostsByTable(attached: RouteProgram<RouteRules>['variants'][number]['attached']): [string, Hosts][] {
+  const tables: [string, Hosts][] = [];
   for (const { point, hosts } of attached) {
     if (point.table === undefined) continue;
-    let served = tables.get(point.table);
-    if (served === undefined) {
-      served = new Map();
-      tables.set(point.table, served);
-    }
-    for (const { host, rank } of hosts) served.set(host, Math.min(rank, served.get(host) ?? rank));
+    const known = tables.find(([table]) => table === point.table);
+    if (known === undefined) tables.push([point.table, hosts]);
+    else known[1] = merged(known[1], hosts);
   }
   return tables;
+}
+
+function merged(a: Hosts, b: Hosts): Hosts {
+  const ranks = new Map(a.map(({ host, rank }) => [host, rank]));
+  for (const { host, rank } of b) ranks.set(host, Math.min(rank, ranks.get(host) ?? rank));
+  return [...ranks].map(([host, rank]) => ({ host, rank }));
 }

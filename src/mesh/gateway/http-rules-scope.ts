@@ -96,7 +96,8 @@ export class RouteScope {
     const dropped = this.#dropped[0];
     const none = dropped !== undefined && this.rules.length === 0;
     return {
-      rules: this.rules,
+      // A copy: an array that was pushed to has room for seventeen, and there may be a hundred thousand of these.
+      rules: this.rules.slice(),
       backends: [...this.#backends.values()],
       secrets: [...this.#secrets.values()],
       accepted: none

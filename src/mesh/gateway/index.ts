@@ -127,9 +127,11 @@ function deriveBackendUses(store: Store, programs: readonly Programs<Rules>[]) {
   return store.derive<RouteProgram<Rules>, BackendUse>(programs, {
     name: 'gateway.backends',
     map: (_fetch, { ref, variants }, key) => {
-      const uses = new Map<string, BackendUse>();
+      const uses: [string, BackendUse][] = [];
       for (const { rules } of variants)
-        for (const backend of rules.backends) uses.set(`gateway/${key}/${backend.name}`, { backend, user: ref });
+        for (const backend of rules.backends)
+          if (!uses.some(([, use]) => use.backend.name === backend.name))
+            uses.push([`gateway/${key}/${backend.name}`, { backend, user: ref }]);
       return uses;
     },
   });

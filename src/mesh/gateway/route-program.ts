@@ -100,12 +100,13 @@ function skeleton<R>(route: Route, ref: ObjectRef): RouteProgram<R> {
   return { ref, created, owner: objectKey(route), listeners: [], variants: [], diagnostics: [] };
 }
 
-interface Building<R> {
-  readonly rules: R;
-  readonly gateways: Map<string, ObjectRef>;
-  readonly attached: Map<string, Attached>;
+interface Building<R> extends Variant<R> {
+  readonly key: string;
+  readonly gateways: ObjectRef[];
+  readonly attached: Attached[];
 }
 
+/** Arrays throughout, where they hold one thing for nearly every route: this runs for each of a hundred thousand. */
 function program<T extends Route, R extends Rules>(
   fetch: Fetch,
   translation: RouteTranslation<T, R>,
@@ -114,58 +115,50 @@ function program<T extends Route, R extends Rules>(
   parents: readonly ParentAttachment[],
   lost: readonly Diagnostic[],
 ): RouteProgram<R> {
-  const built = new Map<string, Building<R>>();
-  const listeners = new Set<string>();
+  const built: Building<R>[] = [];
+  const build = (key: string, sample?: Parameters<RouteTranslation<T, R>['rules']>[2]): Building<R> => {
+    const known = built.find((variant) => variant.key === key);
+    if (known !== undefined) return known;
+    const variant = { key, rules: translation.rules(fetch, route, sample), gateways: [], attached: [] };
+    built.push(variant);
+    return variant;
+  };
+  const listeners: string[] = [];
   const statuses = parents.map((one) => {
     let sample: R | undefined;
+    const { parent } = one;
     for (const attached of one.attached) {
-      const key = translation.variantOf(attached, one.parent);
-      let variant = built.get(key);
-      if (variant === undefined) {
-        const rules = translation.rules(fetch, route, { attached, parent: one.parent });
-        variant = { rules, gateways: new Map(), attached: new Map() };
-        built.set(key, variant);
-      }
+      const variant = build(translation.variantOf(attached, parent), { attached, parent });
       sample ??= variant.rules;
       if (!variant.rules.accepted.ok) continue;
-      listeners.add(attached.point.id);
-      variant.gateways.set(`${one.parent.gateway.namespace}/${one.parent.gateway.name}`, one.parent.gateway);
-      if (attached.point.programmed) variant.attached.set(attached.point.id, attached);
+      const { point } = attached;
+      if (!listeners.includes(point.id)) listeners.push(point.id);
+      if (!variant.gateways.some((known) => isSame(known, parent.gateway))) variant.gateways.push(parent.gateway);
+      if (point.programmed && !variant.attached.some((known) => known.point.id === point.id))
+        variant.attached.push(attached);
     }
-    sample ??= anyOf(built) ?? unattached(translation, fetch, route, built);
+    // ResolvedRefs is told of a route that is accepted nowhere, too.
+    sample ??= built[0]?.rules ?? build('').rules;
     return parentStatus(one, sample, route.metadata.generation);
   });
   const refusals = parents.flatMap(({ problem }) => (problem === undefined ? [] : [diagnosticOf(ref, problem)]));
-  const variants = [...built.values()]
-    .filter(({ attached }) => attached.size > 0)
-    .map(({ rules, gateways, attached }) => ({
-      rules,
-      gateways: [...gateways.values()],
-      attached: [...attached.values()],
-    }));
+  const served = built.filter(({ attached }) => attached.length > 0);
   return {
     ...skeleton(route, ref),
-    listeners: [...listeners],
-    variants,
+    // A copy is as long as it needs to be, where an array that was pushed to has room for seventeen.
+    listeners: listeners.slice(),
+    variants: served.map(({ rules, gateways, attached }) => ({
+      rules,
+      gateways: gateways.slice(),
+      attached: attached.slice(),
+    })),
     status: { ref, value: { parents: statuses } },
-    diagnostics: distinct([...lost, ...refusals, ...[...built.values()].flatMap(({ rules }) => rules.diagnostics)]),
+    diagnostics: distinct([...lost, ...refusals, ...built.flatMap(({ rules }) => rules.diagnostics)]),
   };
 }
 
-function anyOf<R>(built: ReadonlyMap<string, Building<R>>): R | undefined {
-  return built.values().next().value?.rules;
-}
-
-/** ResolvedRefs is told of a route that is accepted nowhere, too. */
-function unattached<T, R>(
-  translation: RouteTranslation<T, R>,
-  fetch: Fetch,
-  route: T,
-  built: Map<string, Building<R>>,
-): R {
-  const rules = translation.rules(fetch, route);
-  built.set('', { rules, gateways: new Map(), attached: new Map() });
-  return rules;
+function isSame(a: ObjectRef, b: ObjectRef): boolean {
+  return a.name === b.name && a.namespace === b.namespace;
 }
 
 function parentStatus({ parentRef, problem }: ParentAttachment, rules: Rules, generation: number): unknown {
