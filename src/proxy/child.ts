@@ -58,6 +58,8 @@ export function spawnEnvoy(options: SpawnOptions): EnvoyChild {
     : [options.binary, ...args];
   const child: ChildProcess = spawn(command!, rest, {
     stdio: ['ignore', options.stdout, 'pipe'],
+    // A process group of its own: Ctrl-C on a terminal is for us, and we drain Envoy; pdeathsig still ties it to our life.
+    detached: true,
     env: {
       ...pick(process.env, ['PATH', 'TZ', 'TMPDIR', 'SSL_CERT_FILE', 'SSL_CERT_DIR']),
       ENVOY_DYNAMIC_MODULES_SEARCH_PATH: options.modulesDir,

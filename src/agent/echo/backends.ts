@@ -30,6 +30,8 @@ export function runEchoBackends(pods: Collection<Pod>, log: Log): EchoBackends {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const started = fork(fileURLToPath(new URL(`./server.${extension}`, import.meta.url)), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // Ctrl-C on a terminal is for us: it answers until Envoy has drained, and ends when the channel to us closes.
+      detached: true,
     });
     started.on(
       'message',
