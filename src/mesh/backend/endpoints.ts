@@ -14,19 +14,29 @@ export function deriveEndpoints(
     name: 'endpoints',
     map: (fetch, backend, name) => {
       if (backend.discovery.type !== 'endpoints') return [];
+      const transport = backend.protocol === 'udp' ? 'UDP' : 'TCP';
       const localities = backend.discovery.targets.map((target) => ({
         weight: target.weight,
-        endpoints: targetEndpoints(fetch, tables, target),
+        endpoints: targetEndpoints(fetch, tables, target, transport),
       }));
       return [[name, { backend: name, localities }]];
     },
   });
 }
 
-/** Ordered by address and port, without repetition (dual-stack Services have a slice for each family). */
-export function targetEndpoints(fetch: Fetch, tables: Tables, target: EndpointTarget): EndpointAddress[] {
+/**
+ * Ordered by address and port, without repetition (dual-stack Services have a slice for each family). A Service may have
+ * one port number twice, for TCP and for UDP, with different endpoints.
+ */
+export function targetEndpoints(
+  fetch: Fetch,
+  tables: Tables,
+  target: EndpointTarget,
+  transport: 'TCP' | 'UDP' = 'TCP',
+): EndpointAddress[] {
   const service = fetch.get(tables.Service, target.service);
-  const port = service?.spec.ports.find((candidate) => candidate.port === target.port);
+  const numbered = service?.spec.ports.filter((candidate) => candidate.port === target.port);
+  const port = numbered?.find((candidate) => candidate.protocol === transport) ?? numbered?.[0];
   if (service === undefined || port === undefined) return [];
   const slices = fetch.by(tables.slicesByService, target.service);
   const found = new Map<string, EndpointAddress>();

@@ -127,7 +127,9 @@ function reportUnknown(ingress: Ingress, problems: Diagnostic[]): void {
   for (const name in ingress.metadata.annotations) {
     if (!(name.startsWith(prefix) || name.startsWith(oldPrefix)) || known.has(name)) continue;
     if (reported++ === maxUnknown) return;
-    const near = closest(name, currentNames);
+    // Without the prefix, which would count as what is alike.
+    const short = closest(name.slice(name.indexOf('/') + 1), Object.keys(names));
+    const near = short === undefined ? undefined : names[short as keyof typeof names][0];
     problems.push({
       severity: 'warning',
       reason: 'UnknownAnnotation',

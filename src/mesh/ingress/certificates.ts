@@ -57,7 +57,7 @@ export function readCertificate(
 ): { readonly secret: SecretMaterial; readonly dnsNames: readonly string[] } | { readonly problem: Diagnostic } {
   const secret = fetch.get(tables.Secret, name);
   if (secret === undefined) {
-    const message = `Secret ${name} does not exist; its hosts have no TLS`;
+    const message = `Secret ${name} does not exist`;
     const hint = `create it as a Secret of type kubernetes.io/tls: kubectl create secret tls ${name.slice(name.indexOf('/') + 1)} -n ${name.slice(0, name.indexOf('/'))} --cert FILE --key FILE`;
     return { problem: { severity: 'error', reason: 'SecretNotFound', message, hint } };
   }

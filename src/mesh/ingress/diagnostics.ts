@@ -76,8 +76,11 @@ function claimProblems(fetch: Fetch, { winners }: Findings, byOwner: Index<Claim
 
 function pathConflict(claim: Claim, winner: Claim): Diagnostic {
   const host = claim.host === anyHost || claim.host === elsewhere ? 'every host' : claim.host;
+  const place = (field: string) => field.replace(/\.backend$/, '');
   const owner =
-    winner.ownerKey === claim.ownerKey ? `${winner.field} of this Ingress` : `the older ${formatRef(winner.owner)}`;
+    winner.ownerKey === claim.ownerKey
+      ? `${place(winner.field)} of this Ingress`
+      : `the older ${formatRef(winner.owner)}`;
   if (claim.rule === defaultRule)
     return {
       severity: 'warning',
@@ -92,7 +95,7 @@ function pathConflict(claim: Claim, winner: Claim): Diagnostic {
     reason: 'PathConflict',
     message: `${type} path ${value} on ${host} is served by ${owner}`,
     hint: 'change the host or the path, or remove one of the two',
-    field: claim.field.replace(/\.backend$/, ''),
+    field: place(claim.field),
   };
 }
 
