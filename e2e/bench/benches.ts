@@ -1,0 +1,25 @@
+import type { Bench } from './bench.ts';
+import { churn } from './cases/churn.ts';
+import { coldStart } from './cases/cold-start.ts';
+import { endpoint } from './cases/endpoint.ts';
+import { memory } from './cases/memory.ts';
+import { oneMore } from './cases/one-more.ts';
+import { rejected } from './cases/rejected.ts';
+import { routesObjects } from './cases/routes-objects.ts';
+import { routesYaml } from './cases/routes-yaml.ts';
+import { series } from './cases/series.ts';
+import { throughput } from './cases/throughput.ts';
+
+/** Every bench, in the order in which they run and stand in RESULTS.md. */
+export const benches: readonly Bench[] = [
+  coldStart,
+  routesYaml,
+  routesObjects,
+  oneMore,
+  rejected,
+  endpoint,
+  memory,
+  churn,
+  throughput,
+  series,
+];
