@@ -116,7 +116,7 @@ export class DerivedCollection<V> extends Collection<V> {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     // An output may move from one input to another in the same turn, so every write waits until all have been computed.
-    const given = new Map<string, V>();
+    const given: (readonly [key: string, value: V])[] = [];
     const gone = new Set<string>();
     for (const inputKey of dirty) {
       const before = this.#cells.get(inputKey);
@@ -131,9 +131,9 @@ export class DerivedCollection<V> extends Collection<V> {
         continue;
       }
       let keys: string[] | undefined;
-      for (const [key, value] of outputs) {
-        assert(!given.has(key), `${this.name}: two inputs give the output ${key}`);
-        given.set(key, value);
+      for (const output of outputs) {
+        const key = output[0];
+        given.push(output);
         if (keys === undefined) keys = [key];
         else keys.push(key);
       }
@@ -146,8 +146,8 @@ export class DerivedCollection<V> extends Collection<V> {
     }
     for (const [key, value] of given) {
       const old = this.items.get(key);
-      assert(old === undefined || gone.has(key), `${this.name}: two inputs give the output ${key}`);
-      gone.delete(key);
+      // What is there already was this turn's to replace, once: else another input has just given it, or gave it before.
+      assert(old === undefined || gone.delete(key), `${this.name}: two inputs give the output ${key}`);
       if (old === undefined || !this.#equal(old, value)) this.write(key, value);
     }
     for (const key of gone) this.write(key, undefined);

@@ -60,6 +60,25 @@ export interface BackendVariant {
  * health, connection pools and circuit breakers are those of the Service and not of a route.
  */
 export function serviceBackend(service: Service, port: ServicePort, variant: BackendVariant = {}): Backend {
+  if (variant.tls !== undefined) return newBackend(service, port, variant);
+  let known = plainBackends.get(service);
+  if (known === undefined) {
+    known = new Map();
+    plainBackends.set(service, known);
+  }
+  const key = `${port.port} ${port.protocol} ${port.appProtocol ?? ''} ${variant.protocol ?? ''}`;
+  let backend = known.get(key);
+  if (backend === undefined) {
+    backend = newBackend(service, port, variant);
+    known.set(key, backend);
+  }
+  return backend;
+}
+
+/** One object for all routes to a Service port: they are many, and it says nothing of them. */
+const plainBackends = new WeakMap<Service, Map<string, Backend>>();
+
+function newBackend(service: Service, port: ServicePort, variant: BackendVariant): Backend {
   const byApp = appProtocol(port.appProtocol);
   const protocol = variant.protocol ?? (port.protocol === 'UDP' ? 'udp' : byApp.protocol);
   // Where bytes are passed on, the client's own TLS reaches the port that says `https`: none is added.
