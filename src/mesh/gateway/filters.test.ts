@@ -337,7 +337,14 @@ describe('ExternalAuth filters', () => {
         ],
         [
           'redirect',
-          { backend: 'default/c:80+http2', protocol: 'grpc', requestHeaders: [], responseHeaders: [], maxBody: 0 },
+          {
+            backend: 'default/c:80+http2',
+            protocol: 'grpc',
+            authority: 'c.default',
+            requestHeaders: [],
+            responseHeaders: [],
+            maxBody: 0,
+          },
         ],
       ],
     );

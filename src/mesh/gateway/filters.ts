@@ -171,7 +171,9 @@ function externalAuth(
   if (backend === undefined) return undefined;
   return {
     backend,
-    protocol: protocol === 'GRPC' ? 'grpc' : 'http',
+    ...(protocol === 'GRPC'
+      ? { protocol: 'grpc', authority: `${backendRef.name}.${backendRef.namespace ?? scope.namespace}` }
+      : { protocol: 'http' }),
     ...(http?.path === undefined || http.path === '' ? {} : { pathPrefix: http.path }),
     requestHeaders: lowerCase(grpc?.allowedHeaders ?? http?.allowedHeaders),
     responseHeaders: lowerCase(http?.allowedResponseHeaders),

@@ -75,6 +75,8 @@ export interface ExternalAuth {
   readonly backend: string;
   /** `grpc`: Envoy's `envoy.service.auth.v3.Authorization`. `http`: 200 lets the request go on, all else is the client's answer. */
   readonly protocol: 'http' | 'grpc';
+  /** What the service is addressed as; `grpc` only: over HTTP it is shown the client's host. */
+  readonly authority?: string;
   /** Put before the request's path; `http` only. */
   readonly pathPrefix?: string;
   /** Request headers that it is shown. `grpc`: none named are all. `http`: besides host, method, path and authorization. */

@@ -55,7 +55,11 @@ function service(auth: ExternalAuth): NonNullable<MessageInitShape<typeof ExtAut
     return {
       case: 'grpcService',
       value: {
-        targetSpecifier: { case: 'envoyGrpc', value: { clusterName: auth.backend } },
+        // Without an authority it is the cluster's name, whose slash no HTTP/2 server takes.
+        targetSpecifier: {
+          case: 'envoyGrpc',
+          value: { clusterName: auth.backend, authority: auth.authority ?? 'external-auth' },
+        },
         timeout: duration(timeout),
       },
     };
