@@ -2,7 +2,14 @@ import type { Rejection, Resource } from '../mesh/envoy/resource.ts';
 import { isRefused, type RefusedFragment } from './forms.ts';
 import { FragmentSearch, split } from './fragment-search.ts';
 import { markNow, refusingEntries, type StreamContext, stateOf } from './stream-context.ts';
-import { type Entry, type Flight, type FlightItem, markUpdate, type TypeState } from './stream-state.ts';
+import {
+  type Entry,
+  type Flight,
+  type FlightItem,
+  fullStateTypes,
+  markUpdate,
+  type TypeState,
+} from './stream-state.ts';
 
 /** A refused batch is cut into this many parts at a time; they are all sent at once. */
 const ways = 16;
@@ -14,6 +21,7 @@ const none: ReadonlyMap<string, RefusedFragment> = new Map();
 export function acknowledge(stream: StreamContext, state: TypeState, flight: Flight): void {
   stream.meters.acked(state.type);
   if (!Number.isNaN(flight.mark.at)) stream.meters.applied(state.type, performance.now() - flight.mark.at);
+  state.accepted = true;
   state.ackedSequence = Math.max(state.ackedSequence, flight.mark.sequence);
   for (const item of flight.items) {
     const { entry } = item;
@@ -84,6 +92,11 @@ function refuseOne(stream: StreamContext, state: TypeState, item: FlightItem, me
   const { entry } = item;
   const resource = stream.cache.get(state.type, item.name);
   if (resource === undefined) return;
+  const { bad } = entry.trouble ?? {};
+  if (bad?.fallback === item.form) {
+    entry.trouble = { bad: { ...bad, fallback: undefined } };
+    return;
+  }
   stream.refusing.set(entry, { state, name: item.name });
   let search = entry.trouble?.search;
   if (search?.target.version === resource.version) {
@@ -121,7 +134,12 @@ function goOn(stream: StreamContext, state: TypeState, entry: Entry, item: Fligh
 function refuseWhole(stream: StreamContext, state: TypeState, entry: Entry, resource: Resource, message: string): void {
   const { name, type, version, origins } = resource;
   const retryAfterRemoval = (type === 'listeners' || type === 'scoped-routes') && removing(state);
-  entry.trouble = { bad: { version, message, retryAfterRemoval } };
+  const lastGood = entry.good === undefined ? stream.ledger.lastGood(type, name) : undefined;
+  const fallback = lastGood?.version === version ? undefined : lastGood;
+  entry.trouble = { bad: { version, message, retryAfterRemoval, fallback } };
+  if (fallback !== undefined) state.groups.push(new Map([[name, markNow(stream)]]));
+  // Its first whole response was refused, so it still holds what an earlier stream gave it.
+  if (stream.protocol === 'sotw' && !state.accepted && fullStateTypes.has(type)) state.owesAnswer = true;
   if (!retryAfterRemoval) report(stream, { type, name, version, message, origins });
 }
 

@@ -11,7 +11,13 @@ export interface RefusedFragment {
 /** What a stream knows against a resource. Most resources never have any. */
 export interface Trouble {
   /** This version was refused and could not be narrowed down further. */
-  bad?: { readonly version: string; readonly message: string; readonly retryAfterRemoval: boolean };
+  bad?: {
+    readonly version: string;
+    readonly message: string;
+    readonly retryAfterRemoval: boolean;
+    /** A client that has no form of it yet gets the one that another stream accepted last. */
+    readonly fallback?: Resource | undefined;
+  };
   refused?: ReadonlyMap<string, RefusedFragment>;
   search?: FragmentSearch;
   substitute?: { readonly of: Resource; readonly form: Resource };
@@ -19,7 +25,8 @@ export interface Trouble {
 
 /**
  * The form of `resource` to send to a client, given what it refused before: as it is, or without the fragments that it
- * refused (each at its last accepted form, or left out), or undefined when this version is known to be refused whole.
+ * refused (each at its last accepted form, or left out); where this version is known to be refused whole, an older one or
+ * nothing.
  */
 export function formToSend(
   resource: Resource,
@@ -28,7 +35,7 @@ export function formToSend(
 ): Resource | undefined {
   if (trouble === undefined) return resource;
   if (trouble.search?.target.version === resource.version) return trouble.search.form();
-  if (trouble.bad?.version === resource.version) return undefined;
+  if (trouble.bad?.version === resource.version) return trouble.bad.fallback;
   const { refused } = trouble;
   if (refused === undefined || refused.size === 0 || resource.fragments === undefined) return resource;
   if (trouble.substitute?.of !== resource) {

@@ -120,7 +120,7 @@ export function isOutstanding(state: TypeState, sequence: number, held: Readonly
   const upTo = (mark: Mark) => mark.sequence <= sequence;
   if (state.absent.size > 0) return true;
   for (const mark of state.updates.values()) if (upTo(mark)) return true;
-  for (const [name, mark] of state.removals) if (upTo(mark) && !held.has(name)) return true;
+  for (const [name, { since }] of state.removals) if (since <= sequence && !held.has(name)) return true;
   for (const group of state.groups) for (const mark of group.values()) if (upTo(mark)) return true;
   for (const flight of state.flights.values()) if (upTo(flight.mark)) return true;
   return false;

@@ -17,12 +17,12 @@ interface Standing {
   readonly holders: Set<Holder>;
 }
 
-/** The rejections that stand, over all streams, and the form in which a table was last accepted by anyone. */
+/** The rejections that stand, over all streams, and the form in which each resource was last accepted by anyone. */
 export class RejectionLedger {
   readonly #callbacks: RejectionCallbacks;
   /** By resource, then by fragment (`''`: the whole resource). */
   readonly #standing = new Map<string, Map<string, Standing>>();
-  readonly #lastGood = new Map<string, Resource>();
+  readonly #lastGood = new Map<ResourceType, Map<string, Resource>>();
 
   constructor(callbacks: RejectionCallbacks) {
     this.#callbacks = callbacks;
@@ -50,8 +50,10 @@ export class RejectionLedger {
 
   /** A stream has `resource` in force now; what it still refuses of it are the fragments in `stillRefused`. */
   accept(holder: Holder, resource: Resource, stillRefused?: ReadonlyMap<string, unknown>): void {
+    const forms = this.#lastGood.get(resource.type) ?? new Map<string, Resource>();
+    this.#lastGood.set(resource.type, forms.set(resource.name, resource));
+    if (this.#standing.size === 0) return;
     const key = keyOf(resource.type, resource.name);
-    if (resource.fragments !== undefined) this.#lastGood.set(key, resource);
     const parts = this.#standing.get(key);
     if (parts === undefined) return;
     for (const [part, standing] of parts) {
@@ -68,15 +70,15 @@ export class RejectionLedger {
   /** The resource is in the cache no more. */
   removed(type: ResourceType, name: string): void {
     const key = keyOf(type, name);
-    this.#lastGood.delete(key);
+    this.#lastGood.get(type)?.delete(name);
     const parts = this.#standing.get(key);
     this.#standing.delete(key);
     for (const { rejection } of parts?.values() ?? []) this.#callbacks.onAccepted?.(rejection);
   }
 
-  /** The form of a table that some stream accepted last: what a new stream falls back to. */
+  /** The form that some stream accepted last: what a new stream falls back to. */
   lastGood(type: ResourceType, name: string): Resource | undefined {
-    return this.#lastGood.get(keyOf(type, name));
+    return this.#lastGood.get(type)?.get(name);
   }
 }
 

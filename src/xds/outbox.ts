@@ -3,6 +3,7 @@ import type { Resource, ResourceType } from '../mesh/envoy/resource.ts';
 import { accepted, retryAfterRemovals } from './answers.ts';
 import { formToSend } from './forms.ts';
 import { ClusterGate, flightFloor, type HeldBack, heldBack, makeFloor, makeOrder, removalOrder } from './gate.ts';
+import type { RejectionLedger } from './ledger.ts';
 import { edsNameOf, routeTableOf } from './references.ts';
 import { markNow, refusingEntries, type StreamContext, stateOf } from './stream-context.ts';
 import {
@@ -10,14 +11,13 @@ import {
   entryOf,
   type Flight,
   type FlightItem,
+  fullStateTypes,
   interested,
   type Mark,
+  type Removal,
   type TypeState,
 } from './stream-state.ts';
 import { deltaResponse, encodedSize, sotwResponse } from './wire.ts';
-
-/** Types of which a state-of-the-world response must hold every resource: what it leaves out counts as removed. */
-export const fullStateTypes: ReadonlySet<ResourceType> = new Set(['listeners', 'scoped-routes', 'clusters']);
 
 /** Bytes of resources in one response; Envoy reads a response whole, so a large one holds up its main thread. */
 const chunkSize = 1 << 20;
@@ -216,11 +216,12 @@ export class Outbox {
       for (const [name, mark] of state.removals) {
         if (keep?.has(name)) continue;
         if (!early && mark.sequence < floor && this.#mayStart(state) && !this.#blocked) due.push(name);
-        else left = Math.min(left, mark.sequence);
+        else left = Math.min(left, mark.since);
       }
       const silent = protocol === 'sotw' && !fullStateTypes.has(type);
       for (const names of protocol === 'delta' ? chunksOfNames(due) : due.length > 0 ? [due] : []) {
-        const mark = earliest(names.map((name) => state.removals.get(name) as Mark));
+        const removals = names.map((name) => state.removals.get(name) as Removal);
+        const mark = earliest(removals.map(({ since, at }) => ({ sequence: since, at })));
         for (const name of names) {
           state.removals.delete(name);
           state.entries.delete(name);
@@ -258,7 +259,9 @@ export class Outbox {
         removed,
       );
     } else {
-      const resources = fullStateTypes.has(state.type) ? fullState(state, flight) : items.map(({ form }) => form);
+      const resources = fullStateTypes.has(state.type)
+        ? fullState(state, flight, this.#stream.ledger)
+        : items.map(({ form }) => form);
       state.lastVersion = versionOf(resources);
       message = sotwResponse(state.type, nonce, state.lastVersion, resources);
     }
@@ -350,11 +353,13 @@ export class Outbox {
 }
 
 /** Everything that the client should have after this response: refused and unsent changes at their accepted form. */
-function fullState(state: TypeState, flight: Flight): Resource[] {
+function fullState(state: TypeState, flight: Flight, ledger: RejectionLedger): Resource[] {
   const resources: Resource[] = [];
   const sent = new Map(flight.items.map(({ name, form }) => [name, form]));
   for (const [name, entry] of state.entries as Map<string, Entry>) {
-    const form = sent.get(name) ?? entry.good?.resource;
+    // After a reconnect the client may hold a form that only an earlier stream knew of, and refuse the newer one.
+    const earlier = entry.unsure || entry.trouble?.bad !== undefined ? ledger.lastGood(state.type, name) : undefined;
+    const form = sent.get(name) ?? entry.good?.resource ?? earlier;
     if (form !== undefined) resources.push(form);
   }
   return resources;

@@ -1,10 +1,19 @@
 import type { Resource, ResourceType } from '../mesh/envoy/resource.ts';
 import type { Trouble } from './forms.ts';
 
+/** Types of which a state-of-the-world response must hold every resource: what it leaves out counts as removed. */
+export const fullStateTypes: ReadonlySet<ResourceType> = new Set(['listeners', 'scoped-routes', 'clusters']);
+
 /** Which batch made a change necessary. `at` is NaN where not the cache but a subscription did. */
 export interface Mark {
   readonly sequence: number;
   readonly at: number;
+}
+
+/** Why something is to be taken away. */
+export interface Removal extends Mark {
+  /** Sequence of the earliest unsent change that it came in place of: what waited for that waits for the removal. */
+  readonly since: number;
 }
 
 export interface FlightItem {
@@ -56,7 +65,7 @@ export interface TypeState {
   /** Parts of a refused response: each goes out in a response of its own. */
   groups: Map<string, Mark>[];
   /** To take away, once nothing needs it any more. */
-  readonly removals: Map<string, Mark>;
+  readonly removals: Map<string, Removal>;
   /** Asked for by name, and not there. */
   readonly absent: Set<string>;
   /** To send even if the client has this version: it asked again, or waits without asking. */
@@ -67,6 +76,8 @@ export interface TypeState {
   lastNonce: string;
   lastVersion: string;
   ackedSequence: number;
+  /** A response was accepted on this stream. */
+  accepted: boolean;
 }
 
 export function newTypeState(type: ResourceType): TypeState {
@@ -87,6 +98,7 @@ export function newTypeState(type: ResourceType): TypeState {
     lastNonce: '',
     lastVersion: '',
     ackedSequence: 0,
+    accepted: false,
   };
 }
 
@@ -112,15 +124,15 @@ export function markUpdate(state: TypeState, name: string, mark: Mark): void {
 
 /** Notes that a resource is gone from the cache. */
 export function markRemoval(state: TypeState, name: string, mark: Mark): void {
-  // What waited for an unsent change (which would have ended its use of something) waits for the removal in its place.
-  const since = state.updates.get(name) ?? state.groups.find((group) => group.has(name))?.get(name) ?? mark;
+  const { sequence: since } =
+    state.updates.get(name) ?? state.groups.find((group) => group.has(name))?.get(name) ?? mark;
   forgetUpdate(state, name);
   const entry = state.entries.get(name);
   if (entry === undefined) return;
   if (entry.good === undefined && entry.flight === undefined && !entry.unsure) state.entries.delete(name);
   else {
     entry.trouble = undefined;
-    if (!state.removals.has(name)) state.removals.set(name, since);
+    if (!state.removals.has(name)) state.removals.set(name, { ...mark, since });
   }
 }
 

@@ -1,7 +1,7 @@
 import { acceptResumed } from './answers.ts';
-import { fullStateTypes, versionOf } from './outbox.ts';
+import { versionOf } from './outbox.ts';
 import { markNow, type StreamContext } from './stream-context.ts';
-import { entryOf, forget, markRemoval, markUpdate, type TypeState } from './stream-state.ts';
+import { entryOf, forget, fullStateTypes, markRemoval, markUpdate, type TypeState } from './stream-state.ts';
 
 /** The client broke the protocol; its stream ends with INVALID_ARGUMENT. */
 export class InvalidRequest extends Error {

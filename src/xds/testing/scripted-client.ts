@@ -90,7 +90,9 @@ export class ScriptedClient {
     if (type === undefined || entry === undefined) return false;
     const { response, error } = entry;
     const { nonce } = response;
-    if (type === 'clusters') for (const { name } of response.resources) this.#unconfirmed.delete(name);
+    if (type === 'clusters' && error === '') {
+      for (const { name } of response.resources) this.#unconfirmed.delete(name);
+    }
     const answer: Request = { type, nonce, ...(error === '' ? {} : { error }) };
     this.#nonces.set(type, nonce);
     this.#send(this.#options.protocol === 'delta' ? answer : { ...answer, ...this.#sotwFields(type), nonce });
@@ -186,7 +188,8 @@ export class ScriptedClient {
     const present = new Set(response.resources.map(({ name }) => name));
     const gone = full && error === '' ? [...held.keys()].filter((name) => !present.has(name)) : response.removed;
     for (const name of gone) {
-      if (type === 'clusters') this.#checkUnused(name);
+      // One that came in a refused response may go and come again while the guilty one is looked for.
+      if (type === 'clusters' && !this.#unconfirmed.delete(name)) this.#checkUnused(name);
       held.delete(name);
       if (type === 'endpoints') this.warming.delete(name);
     }
@@ -209,6 +212,9 @@ export class ScriptedClient {
     if (type === 'endpoints') this.warming.delete(name);
     if (type === 'routes') {
       for (const cluster of this.#unconfirmed) {
+        // Came in a refused response, and is to go again or refused itself by now.
+        const present = this.#options.cache.get('clusters', cluster);
+        if (present === undefined || this.#options.refuse(present.body)) continue;
         assert(!mentions({ ...resource, origins: [] }, cluster), `table ${name} came before the ACK of ${cluster}`);
       }
     }
@@ -232,6 +238,8 @@ export class ScriptedClient {
     // A state-of-the-world stream starts with what is there now, whatever the client held before.
     if (this.#options.protocol === 'sotw' && !this.#stream.seen.has('clusters')) return;
     for (const [name, table] of this.state('routes')) {
+      // State of the world can't say that a table is gone.
+      if (this.#options.protocol === 'sotw' && this.#options.cache.get('routes', name) === undefined) continue;
       const used = mentions({ ...table, origins: [] }, cluster);
       assert(!used || this.#dangling.has(`${cluster} ${name}`), `cluster ${cluster} went while table ${name} names it`);
     }
