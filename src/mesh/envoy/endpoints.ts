@@ -30,7 +30,7 @@ export function deriveEndpointResources(
   });
 }
 
-export function endpointsToEnvoy(backend: Backend, all: readonly Locality[]): Resource {
+export function endpointsToEnvoy(backend: Pick<Backend, 'name' | 'origins'>, all: readonly Locality[]): Resource {
   const localities = all.filter((locality) => locality.weight > 0 && locality.endpoints.length > 0);
   const anyHealthy = localities.some(({ endpoints }) => endpoints.some(({ state }) => state === 'healthy'));
   return makeResource(

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
-import type { ObjectRef } from '../../api/object.ts';
+import { type ObjectRef, refKey } from '../../api/object.ts';
+import { equal } from '../../lib/equal.ts';
 import { encode } from '../../lib/protobuf-encode.ts';
 import type { Fragment, Resource, ResourceType } from './resource.ts';
 
@@ -23,14 +24,20 @@ export function assembleResource(
   fragments: readonly Fragment[],
 ): Resource {
   const body = Buffer.concat([head, ...fragments.map((fragment) => fragment.bytes)]);
-  const origins = new Set<ObjectRef>();
-  for (const fragment of fragments) for (const ref of fragment.origins) origins.add(ref);
-  return { type, name, body, version: version(body), origins: [...origins], fragments, head };
+  return { type, name, body, version: version(body), origins: uniqueOrigins(fragments), fragments, head };
 }
 
-/** Resources are equal if their versions are: what a derived collection needs to know. */
-export const sameResource = (a: Resource, b: Resource) =>
-  a.version === b.version && a.origins.length === b.origins.length;
+/** The objects behind several things, each once, in the order in which they come. */
+export function uniqueOrigins(of: readonly { readonly origins: readonly ObjectRef[] }[]): readonly ObjectRef[] {
+  const [first] = of;
+  if (of.length === 1 && first !== undefined) return first.origins;
+  const byKey = new Map<string, ObjectRef>();
+  for (const { origins } of of) for (const ref of origins) byKey.set(refKey(ref), ref);
+  return [...byKey.values()];
+}
+
+/** What a derived collection needs to know: the version stands for the bytes. */
+export const sameResource = (a: Resource, b: Resource) => a.version === b.version && equal(a.origins, b.origins);
 
 /** 96 bits: no two of any number of resources we could hold share it by chance. */
 const version = (body: Uint8Array) => hash('sha256', body, 'base64url').slice(0, 16);

@@ -1,8 +1,8 @@
-import type { ObjectRef } from '../../../api/object.ts';
 import { RouteSchema, VirtualHostSchema } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
 import { encodeAsField } from '../../../lib/protobuf-encode.ts';
 import { comparePrecedence, type HttpRoute } from '../../model/index.ts';
 import type { EncodeProblem } from '../attempt.ts';
+import { uniqueOrigins } from '../make-resource.ts';
 import type { Fragment } from '../resource.ts';
 import type { TableUse } from '../table-use.ts';
 import { violations } from '../validate.ts';
@@ -47,16 +47,7 @@ export function virtualHost(
       routes: encoded,
       retryPolicy: defaultRetry,
     }),
-    origins: originsOf(routes),
+    origins: uniqueOrigins(sorted),
     problems,
   };
-}
-
-function originsOf(routes: readonly HttpRoute[]): readonly ObjectRef[] {
-  const [first] = routes;
-  if (routes.length === 1 && first !== undefined) return first.origins;
-  const byName = new Map<string, ObjectRef>();
-  for (const { origins } of routes)
-    for (const ref of origins) byName.set(`${ref.kind} ${ref.group} ${ref.namespace ?? ''} ${ref.name}`, ref);
-  return [...byName.keys()].sort().map((name) => byName.get(name) as ObjectRef);
 }
