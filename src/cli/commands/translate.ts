@@ -129,11 +129,12 @@ async function envoyConfigs({ plane }: Translation, resources: readonly Resource
   const { refOf, refKey } = await import('../../api/index.ts');
   const { tables } = plane;
   const owners = [tables.Ingress, tables.Gateway, tables.CiliumEnvoyConfig, tables.CiliumClusterwideEnvoyConfig]
-    .flatMap((table) => [...table.values()].map(refOf))
-    .sort((a, b) => compare(refKey(a), refKey(b)));
-  return owners.flatMap((owner) => {
-    const owned = ownedResources(resources, owner);
-    return owned.length === 0 ? [] : [toCiliumEnvoyConfig(owned, owner)];
+    .flatMap((table) => [...table.values()])
+    .map((object) => ({ ref: refOf(object), lists: 'resources' in object.spec ? object.spec : undefined }))
+    .sort((a, b) => compare(refKey(a.ref), refKey(b.ref)));
+  return owners.flatMap(({ ref, lists }) => {
+    const owned = ownedResources(resources, ref);
+    return owned.length === 0 ? [] : [toCiliumEnvoyConfig(owned, ref, lists)];
   });
 }
 

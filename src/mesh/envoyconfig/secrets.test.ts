@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rig } from './testing.ts';
+import { rig } from './testing/rig.ts';
 
 const tls = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
 

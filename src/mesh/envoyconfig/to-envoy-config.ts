@@ -1,4 +1,4 @@
-import type { JsonObject, ObjectRef } from '../../api/index.ts';
+import type { CiliumEnvoyConfigSpec, JsonObject, ObjectRef } from '../../api/index.ts';
 import { isObject } from '../../api/schema/index.ts';
 import { type Resource, type ResourceType, resourceTypes } from '../envoy/resource.ts';
 import { isAds } from './completion.ts';
@@ -10,19 +10,29 @@ import { serviceTarget } from './references.ts';
 /**
  * The CiliumEnvoyConfig that resources amount to, as plain JSON: what an Ingress or a Gateway would be by hand. Translated
  * again it gives the same resources, under names of its own. Without Secrets: `namespace/name` of a Kubernetes Secret stays
- * as a reference, and private keys inside of other resources are left out. Endpoints of Services become `backendServices`.
+ * as a reference, and private keys inside of other resources are left out. Endpoints of Services become `backendServices`,
+ * unless `lists` gives those of the CiliumEnvoyConfig that the resources came from.
  */
-export function toCiliumEnvoyConfig(resources: readonly Resource[], owner: ObjectRef): JsonObject {
+export function toCiliumEnvoyConfig(
+  resources: readonly Resource[],
+  owner: ObjectRef,
+  lists?: Pick<CiliumEnvoyConfigSpec, 'services' | 'backendServices'>,
+): JsonObject {
   const meta = metadataOf(owner);
   const writing = new Writing(namePrefix(meta.namespace, meta.name), resources);
   const shown = order.flatMap((type) => resources.filter((resource) => resource.type === type));
   const written = shown.flatMap((resource) => writing.resource(resource));
-  const backendServices = writing.backendServices();
+  const services = lists?.services ?? [];
+  const backendServices = lists?.backendServices ?? writing.backendServices();
   return {
     apiVersion: 'cilium.io/v2',
     kind: meta.namespace === undefined ? 'CiliumClusterwideEnvoyConfig' : 'CiliumEnvoyConfig',
     metadata: { ...meta },
-    spec: { ...(backendServices.length === 0 ? {} : { backendServices }), resources: written },
+    spec: {
+      ...(services.length === 0 ? {} : { services }),
+      ...(backendServices.length === 0 ? {} : { backendServices }),
+      resources: written,
+    },
   } as unknown as JsonObject;
 }
 
@@ -96,6 +106,9 @@ class Writing {
   }
 
   #relative(name: string): string {
-    return this.#own.has(name) ? name.slice(this.#prefix.length) : name;
+    if (!name.startsWith(this.#prefix)) return name;
+    const rest = name.slice(this.#prefix.length);
+    // A cluster made for a Service need not be among the resources; but other texts that start so are none of ours.
+    return this.#own.has(name) || serviceTarget(rest) !== undefined ? rest : name;
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rig } from './testing.ts';
+import { rig } from './testing/rig.ts';
 
 const type = (name: string) => `type.googleapis.com/envoy.${name}`;
 const hcmType = type('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager');

@@ -1,11 +1,11 @@
 /** For tests only: objects in as YAML, everything that the translation gives out as plain data. */
 import { loadAll } from 'js-yaml';
-import type { Diagnostic } from '../../api/index.ts';
-import { parseObject } from '../../api/parse.ts';
-import { Store } from '../../store/index.ts';
-import { createTables, setObject, type Tables } from '../inputs.ts';
-import { defaultMeshOptions, type MeshOptions } from '../model/index.ts';
-import { decodeResource, type EnvoyConfigOptions, type EnvoyConfigOutputs, translateEnvoyConfig } from './index.ts';
+import type { Diagnostic } from '../../../api/index.ts';
+import { parseObject } from '../../../api/parse.ts';
+import { Store } from '../../../store/index.ts';
+import { createTables, setObject, type Tables } from '../../inputs.ts';
+import { defaultMeshOptions, type MeshOptions } from '../../model/index.ts';
+import { decodeResource, type EnvoyConfigOptions, type EnvoyConfigOutputs, translateEnvoyConfig } from '../index.ts';
 
 export interface Rig extends EnvoyConfigOutputs {
   readonly store: Store;
