@@ -65,16 +65,22 @@ export function derivePlaced(store: Store, tables: Tables, options: MeshOptions)
       return [[key, { ingress, settings, problems: [...problems, ...wish.problems], port: wish.port }]];
     },
   });
-  const byPort = owned.index('port', (entry) => (entry.port === undefined ? undefined : String(entry.port)));
+  const portOwners = store.group<Owned, Ingress>(
+    owned.index('port', (entry) => (entry.port === undefined ? undefined : String(entry.port))),
+    {
+      name: 'ingress/port-owners',
+      map: (_fetch, members, port) => {
+        const ingresses = members.map((entry) => entry.ingress);
+        return [[port, ingresses.reduce((a, b) => (compareAge(b, a) < 0 ? b : a))]];
+      },
+    },
+  );
 
   return store.derive<Owned, Placed>(owned, {
     name: 'ingress/placed',
     map: (fetch, { ingress, settings, problems, port }, key) => {
       if (port === undefined) return [[key, { key, ingress, settings, slot: sharedSlot, problems }]];
-      const owner = fetch
-        .by(byPort, String(port))
-        .map((entry) => entry.ingress)
-        .sort(compareAge)[0];
+      const owner = fetch.get(portOwners, String(port));
       if (owner === undefined || objectKey(owner) === key)
         return [[key, { key, ingress, settings, slot: key, problems }]];
       const conflict: Diagnostic = {
