@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { setObject } from '../inputs.ts';
+import type { BackendProtocol } from '../model/index.ts';
+import { resolveBackendRef } from './backend-ref.ts';
 import { grpcRules, httpRules, objects, service, world } from './testing/rules.ts';
 
 const to = (ref: string) => `- backendRefs: [{${ref}}]`;
@@ -101,6 +103,36 @@ describe('backend references', () => {
         [http, grpc],
       );
     });
+
+  it('to a port number that is there for TCP and for UDP take the one of their route', () => {
+    const ports = 'port: 53, name: u, protocol: UDP}, {port: 53, name: t, appProtocol: https';
+    const { store, context } = world(service('dns', '', ports));
+    const asked = store.table<BackendProtocol>('asked');
+    const found = store.derive(asked, {
+      name: 'found',
+      map: (fetch, protocol, key) => [
+        [
+          key,
+          resolveBackendRef(
+            fetch,
+            context,
+            { group: 'gateway.networking.k8s.io', kind: 'TCPRoute', namespace: 'default' },
+            { group: '', kind: 'Service', name: 'dns', port: 53 },
+            { protocol },
+          ),
+        ],
+      ],
+    });
+    for (const protocol of ['tcp', 'udp'] as const) asked.set(protocol, protocol);
+    store.flush();
+    const backend = (key: string) => {
+      const result = found.get(key);
+      assert.ok(result?.ok);
+      return [result.backend.name, result.backend.protocol, result.backend.tls];
+    };
+    assert.deepEqual(backend('tcp'), ['default/dns:53+tcp', 'tcp', undefined]);
+    assert.deepEqual(backend('udp'), ['default/dns:53+udp', 'udp', undefined]);
+  });
 
   it('follow a Service and a grant that come later, and run again for nothing else', () => {
     const { store, tables, http } = world(`

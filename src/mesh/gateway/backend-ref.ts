@@ -90,7 +90,7 @@ function withTls(
   const protocol = want.protocol === undefined ? {} : { protocol: want.protocol };
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const policies = want.passthrough || want.protocol === 'udp' ? [] : fetch.by(context.tlsPoliciesByService, key);
-  const target = policies.length === 0 ? {} : { tlsPolicyTarget: key };
+  const target = policies.length === 0 ? {} : { tlsPolicyTarget: `${key}/${port.name}` };
   const tls = policies.length === 0 ? undefined : backendTls(fetch, context, policies, service, port);
   if (tls?.type === 'broken')
     return {

@@ -8,7 +8,7 @@ import { type Report, reportEntry } from './report.ts';
 
 /**
  * The status of every BackendTLSPolicy: an ancestor for each Gateway through which a route uses a Service that it targets.
- * Uses are first reduced to pairs of Service and Gateway, so that a policy's status runs again when a Gateway comes or goes
+ * Uses are first reduced to pairs of Service port and Gateway, so that a policy's status runs again when a Gateway comes or goes
  * and not with every route.
  */
 export function deriveTlsPolicyReports(
@@ -17,19 +17,22 @@ export function deriveTlsPolicyReports(
   uses: Collection<TlsPolicyUse>,
 ): DerivedCollection<Report> {
   const pairs = store.group(
-    uses.index('service and gateway', ({ services, gateways }) =>
-      services.flatMap((service) => gateways.map((gateway) => `${service}|${gateway.namespace}/${gateway.name}`)),
+    uses.index('port and gateway', ({ ports, gateways }) =>
+      ports.flatMap((port) => gateways.map((gateway) => `${port}|${gateway.namespace}/${gateway.name}`)),
     ),
     { name: 'gateway.tls-policy-ancestors', map: (_fetch, _members, pair) => [[pair, pair]] },
   );
-  const gatewaysByService = pairs.index('service', (pair) => pair.slice(0, pair.indexOf('|')));
+  const byTarget = pairs.index('target', (pair) => {
+    const port = pair.slice(0, pair.indexOf('|'));
+    return [port, port.slice(0, port.lastIndexOf('/'))];
+  });
   return store.derive(context.tables.BackendTLSPolicy, {
     name: 'gateway.tls-policy-reports',
     map: (fetch, policy) => {
       const ref = refOf(policy);
       const gateways = new Set(
-        serviceKeys(policy).flatMap((service) =>
-          fetch.by(gatewaysByService, service).map((pair) => pair.slice(pair.indexOf('|') + 1)),
+        targetKeys(fetch, context, policy).flatMap((target) =>
+          fetch.by(byTarget, target).map((pair) => pair.slice(pair.indexOf('|') + 1)),
         ),
       );
       return reportEntry(report(fetch, context, policy, ref, [...gateways].sort()));
@@ -37,9 +40,14 @@ export function deriveTlsPolicyReports(
   });
 }
 
-function serviceKeys(policy: BackendTLSPolicy): string[] {
-  const names = policy.spec.targetRefs.filter(isService).map(({ name }) => name);
-  return [...new Set(names)].map((name) => `${policy.metadata.namespace}/${name}`);
+/** What uses are looked up by: a port where one is targeted, else the Service, also to say that it has no such port. */
+function targetKeys(fetch: Fetch, context: GatewayContext, policy: BackendTLSPolicy): string[] {
+  return policy.spec.targetRefs.filter(isService).map(({ name, sectionName }) => {
+    const service = `${policy.metadata.namespace}/${name}`;
+    if (!sectionName) return service;
+    const ports = fetch.get(context.tables.Service, service)?.spec.ports;
+    return ports?.some((port) => port.name === sectionName) ? `${service}/${sectionName}` : service;
+  });
 }
 
 function isService(target: BackendTLSPolicy['spec']['targetRefs'][number]): boolean {
@@ -59,8 +67,10 @@ function report(
   const resolved: Problem[] = [];
   if (!trust.ok) {
     const { hint, field } = trust;
-    if (!trust.accepted.ok) accepted.push({ ...trust.accepted, hint, field });
-    if (!trust.resolvedRefs.ok) resolved.push({ ...trust.resolvedRefs, hint, field });
+    if (!trust.accepted.ok)
+      accepted.push({ reason: trust.accepted.reason, message: trust.accepted.message, hint, field });
+    if (!trust.resolvedRefs.ok)
+      resolved.push({ reason: trust.resolvedRefs.reason, message: trust.resolvedRefs.message, hint, field });
   }
   const { generation } = policy.metadata;
   const conditions = [

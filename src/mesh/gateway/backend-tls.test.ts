@@ -48,7 +48,7 @@ describe('BackendTLSPolicy', () => {
       secrets.map(({ name, type }) => [name, type]),
       [['trust:ConfigMap/default/ca', 'trust']],
     );
-    assert.deepEqual([resolvedRefs.ok, tlsPolicyTargets], [true, ['default/a']]);
+    assert.deepEqual([resolvedRefs.ok, tlsPolicyTargets], [true, ['default/a/']]);
   });
 
   it("takes the system's authorities and names other than the host", () => {
@@ -176,8 +176,8 @@ describe('status of a BackendTLSPolicy', () => {
     const uses = store.table<TlsPolicyUse>('uses');
     const all = deriveTlsPolicyReports(store, context, uses);
     const gw = (name: string) => ({ group: GATEWAY_GROUP, kind: 'Gateway', namespace: 'default', name });
-    uses.set('r', { services: ['default/a', 'default/b'], gateways: [gw('gw'), gw('second')] });
-    uses.set('q', { services: ['default/a'], gateways: [gw('gw')] });
+    uses.set('r', { ports: ['default/a/web', 'default/b/'], gateways: [gw('gw'), gw('second')] });
+    uses.set('q', { ports: ['default/a/web'], gateways: [gw('gw')] });
     store.flush();
     return { store, tables, uses, all, gw };
   }
@@ -211,7 +211,7 @@ describe('status of a BackendTLSPolicy', () => {
   it('runs again when a Gateway comes or goes, and not with every route', () => {
     const { store, uses, all, gw } = reports(policy('p', ca));
     const before = all.runs;
-    uses.set('s', { services: ['default/a'], gateways: [gw('gw')] });
+    uses.set('s', { ports: ['default/a/web'], gateways: [gw('gw')] });
     uses.delete('q');
     store.flush();
     assert.equal(all.runs, before);

@@ -66,7 +66,7 @@ export interface RouteRules {
   /** Present: condition PartiallyInvalid is True, some rules were dropped. */
   readonly partiallyInvalid?: { readonly reason: string; readonly message: string };
   readonly diagnostics: readonly Diagnostic[];
-  /** `namespace/name` of the Services in use that a BackendTLSPolicy targets: for {@link TlsPolicyUse}. */
+  /** `namespace/name/port-name` of the ports in use whose Service a BackendTLSPolicy targets: for {@link TlsPolicyUse}. */
   readonly tlsPolicyTargets: readonly string[];
 }
 
@@ -76,7 +76,7 @@ export type BackendResolution =
       readonly ok: true;
       readonly backend: Backend;
       readonly secrets: readonly SecretMaterial[];
-      /** The Service's `namespace/name`, if a BackendTLSPolicy targets it. */
+      /** `namespace/name/port-name`, if a BackendTLSPolicy targets the Service. */
       readonly tlsPolicyTarget?: string;
     }
   | {
@@ -93,7 +93,7 @@ export type BackendResolution =
  * `status.ancestors` are made. Only routes with `tlsPolicyTargets` give one, so that others cost nothing.
  */
 export interface TlsPolicyUse {
-  /** `namespace/name` each. */
-  readonly services: readonly string[];
+  /** `namespace/name/port-name` each; the port's name may be empty. */
+  readonly ports: readonly string[];
   readonly gateways: readonly ObjectRef[];
 }

@@ -164,7 +164,7 @@ function deriveTlsPolicyUses(store: Store, programs: readonly Programs<Rules>[])
       variants.flatMap(({ rules, gateways }, i) =>
         rules.tlsPolicyTargets.length === 0
           ? []
-          : [[`${key}|${i}`, { services: rules.tlsPolicyTargets, gateways }] as const],
+          : [[`${key}|${i}`, { ports: rules.tlsPolicyTargets, gateways }] as const],
       ),
   });
 }
