@@ -17,7 +17,9 @@ export interface MeshRig {
   readonly envoy: Envoy;
   /** An empty model in place of the one before. */
   mesh(options?: EncodeOptions): Mesh;
-  /** Flushes the model's store and waits until Envoy has answered everything and has nothing left to warm. */
+  /** Flushes the model's store and waits until Envoy has answered what changed. */
+  send(): Promise<void>;
+  /** As `send`, and waits until Envoy has nothing left to warm. */
   publish(): Promise<void>;
   /** What Envoy refuses now. */
   rejections(): Rejection[];
@@ -40,6 +42,11 @@ export async function startMeshRig(): Promise<MeshRig> {
   });
   await envoy.start(AbortSignal.timeout(30_000));
   let current: { mesh: Mesh; feed: ResourceFeed } | undefined;
+  const send = async () => {
+    if (current === undefined) return;
+    current.mesh.store.flush();
+    await xds.waitAcked(current.feed.publish());
+  };
   return {
     envoy,
     mesh(options) {
@@ -49,10 +56,9 @@ export async function startMeshRig(): Promise<MeshRig> {
       current = { mesh, feed: feedResources(mesh.resources.all, cache) };
       return mesh;
     },
+    send,
     async publish() {
-      if (current === undefined) return;
-      current.mesh.store.flush();
-      await xds.waitAcked(current.feed.publish());
+      await send();
       const warming = ['cluster_manager.warming_clusters', 'listener_manager.total_listeners_warming'];
       for (;;) {
         const stats = await envoy.admin.stats(`^(${warming.join('|')})$`);
