@@ -29,6 +29,7 @@ export function tlsSubject(slot: string, host: string): string {
 export interface SlotChain {
   readonly slot: string;
   readonly chain: FilterChain;
+  /** In no order. */
   readonly origins: readonly ObjectRef[];
 }
 
@@ -87,7 +88,8 @@ export function deriveChains(store: Store, hosts: DerivedCollection<TlsClaim>): 
         const [first] = members as [TlsClaim];
         const serverNames = first.host === anyHost ? [] : members.map((claim) => claim.host).sort();
         const chain = chainOf(chainName(first), serverNames, first.handling, tableOf(first.slot, 'https'));
-        return [[key, { slot: first.slot, chain, origins: uniqueRefs(members.map((claim) => claim.owner)) }]];
+        const owners = new Map(members.map((claim) => [claim.ownerKey, claim.owner]));
+        return [[key, { slot: first.slot, chain, origins: [...owners.values()] }]];
       },
     },
   );

@@ -9,7 +9,8 @@ import { type Claim, elsewhere, pathProblems } from './claims.ts';
 import { anyHost } from './host-match.ts';
 import { passthroughBackends } from './passthrough.ts';
 import { defaultRule, redirectRule } from './path-match.ts';
-import type { Placed, Slot } from './placement.ts';
+import type { Placed } from './placement.ts';
+import type { Slot } from './slots.ts';
 import { tlsEntriesOf } from './tls-hosts.ts';
 
 /** What diagnostics are made of. */
@@ -42,10 +43,13 @@ export function deriveDiagnostics(
         if (entry.settings.tlsPassthrough) problems.push(...passthroughBackends(fetch, tables, entry).problems);
         else problems.push(...pathProblems(entry.ingress));
         problems.push(...claimProblems(fetch, findings, claimsByOwner, entry.key));
-        problems.push(...ingressCertificates(fetch, tables, entry, options).problems);
-        problems.push(...tlsConflicts(fetch, findings, tlsByOwner, entry.key));
-        problems.push(...missingCertificates(fetch, findings, entry, options));
-        problems.push(...keepAliveConflict(fetch, findings, entry));
+        // Most have no TLS, and each look-up is a dependency to keep.
+        if (entry.settings.tlsPassthrough || entry.ingress.spec.tls.length > 0) {
+          problems.push(...ingressCertificates(fetch, tables, entry, options).problems);
+          problems.push(...tlsConflicts(fetch, findings, tlsByOwner, entry.key));
+          problems.push(...missingCertificates(fetch, findings, entry, options));
+        }
+        if (entry.settings.ownKeepAlive) problems.push(...keepAliveConflict(fetch, findings, entry));
       }
       if (problems.length === 0) return [];
       const object = refOf(entry.ingress);
@@ -149,7 +153,7 @@ function missingCertificates(fetch: Fetch, findings: Findings, entry: Placed, op
 
 function keepAliveConflict(fetch: Fetch, { slots }: Findings, { slot, settings }: Placed): Diagnostic[] {
   const decided = fetch.get(slots, slot ?? '');
-  if (!settings.ownKeepAlive || decided === undefined || equal(settings.keepAlive, decided.keepAlive)) return [];
+  if (decided === undefined || equal(settings.keepAlive, decided.keepAlive)) return [];
   return [
     {
       severity: 'warning',

@@ -17,8 +17,9 @@ import { deriveDefaultCertificateProblems } from './default-certificate.ts';
 import { deriveDiagnostics } from './diagnostics.ts';
 import { deriveListeners, deriveSlotTls, type SlotTls } from './listeners.ts';
 import { passthroughBackends } from './passthrough.ts';
-import { derivePlaced, deriveSlots, type Placed, type Slot } from './placement.ts';
+import { derivePlaced, type Placed } from './placement.ts';
 import { deriveRoutes, deriveWinners } from './routes.ts';
+import { deriveSlots, type Slot } from './slots.ts';
 import { deriveStatuses } from './status.ts';
 
 export { ingressController } from './ingress-class.ts';

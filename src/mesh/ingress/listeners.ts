@@ -3,7 +3,8 @@ import type { Tables } from '../inputs.ts';
 import type { Bind, FilterChain, Listener, MeshOptions, SecretMaterial } from '../model/index.ts';
 import { readCertificate } from './certificates.ts';
 import { anyChainName, chainOf, type SlotChain, uniqueRefs } from './chains.ts';
-import { type Slot, sharedSlot, tableOf } from './placement.ts';
+import { sharedSlot, tableOf } from './placement.ts';
+import type { Slot } from './slots.ts';
 
 /** The TLS side of a slot. */
 export interface SlotTls {
@@ -76,16 +77,16 @@ export function deriveListeners(
         handler: { type: 'http', table: tableOf(slot.name, 'http') },
       };
       const secure = chains.map(({ chain }) => chain);
-      const owners = uniqueRefs([slot.oldest, ...chains.flatMap(({ origins }) => origins)]);
+      const owners = chains.flatMap(({ origins }) => origins);
       const keepAlive = slot.keepAlive === undefined ? {} : { keepAlive: slot.keepAlive };
       const listener = (name: string, port: number, list: readonly FilterChain[], origins: Listener['origins']) =>
         [name, { name, bind: bindTo(options, port), chains: list, ...keepAlive, origins }] as const;
 
-      if (slot.port !== undefined) return [listener(`ingress/${slot.name}`, slot.port, [plain, ...secure], owners)];
+      if (slot.port !== undefined)
+        return [listener(`ingress/${slot.name}`, slot.port, [plain, ...secure], uniqueRefs([slot.oldest, ...owners]))];
       const http = listener('ingress/http', options.httpPort, [plain], [slot.oldest]);
       if (secure.length === 0) return [http];
-      const secureOwners = uniqueRefs(chains.flatMap(({ origins }) => origins));
-      return [http, listener('ingress/https', options.httpsPort, secure, secureOwners)];
+      return [http, listener('ingress/https', options.httpsPort, secure, uniqueRefs(owners))];
     },
   });
 }

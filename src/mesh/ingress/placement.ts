@@ -1,15 +1,7 @@
-import {
-  compareAge,
-  type Diagnostic,
-  formatRef,
-  type Ingress,
-  type ObjectRef,
-  objectKey,
-  refOf,
-} from '../../api/index.ts';
+import { compareAge, type Diagnostic, formatRef, type Ingress, objectKey, refOf } from '../../api/index.ts';
 import type { DerivedCollection, Store } from '../../store/index.ts';
 import type { Tables } from '../inputs.ts';
-import type { KeepAlive, MeshOptions } from '../model/index.ts';
+import type { MeshOptions } from '../model/index.ts';
 import { fieldOf, readAnnotations, type Settings } from './annotations.ts';
 import { deriveDefaultClass, isOurIngress } from './ingress-class.ts';
 
@@ -25,14 +17,6 @@ export interface Placed {
   readonly slot: string | undefined;
   /** Of annotations and placement. */
   readonly problems: readonly Diagnostic[];
-}
-
-export interface Slot {
-  readonly name: string;
-  readonly oldest: ObjectRef;
-  readonly keepAlive: KeepAlive | undefined;
-  /** The port of a slot with one port for everything; the shared slot has the two of the options. */
-  readonly port: number | undefined;
 }
 
 /** `ingress/http`, `ingress/https`; for an Ingress with its own port `ingress/default/shop/http` and so on. */
@@ -120,26 +104,4 @@ function portWish(
     field: portField,
   };
   return { port: undefined, problems: [problem] };
-}
-
-/** The slots in use. On shared listeners the oldest Ingress that says anything about keep-alive decides for all. */
-export function deriveSlots(store: Store, placed: DerivedCollection<Placed>): DerivedCollection<Slot> {
-  return store.group<Placed, Slot>(
-    placed.index('slot', (entry) => entry.slot),
-    {
-      name: 'ingress/slots',
-      map: (_fetch, members, name) => {
-        let oldest = members[0]!;
-        let speaker: Placed | undefined;
-        for (const member of members) {
-          if (compareAge(member.ingress, oldest.ingress) < 0) oldest = member;
-          if (!member.settings.ownKeepAlive) continue;
-          if (speaker === undefined || compareAge(member.ingress, speaker.ingress) < 0) speaker = member;
-        }
-        const { keepAlive } = (speaker ?? oldest).settings;
-        const port = name === sharedSlot ? undefined : oldest.settings.hostListenerPort;
-        return [[name, { name, oldest: refOf(oldest.ingress), keepAlive, port }]];
-      },
-    },
-  );
 }

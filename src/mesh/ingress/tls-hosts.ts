@@ -10,6 +10,7 @@ export interface TlsEntry {
 /** `spec.tls` with its hosts; an entry that names none is for those of the rules that no other entry names. */
 export function tlsEntriesOf(ingress: Ingress): TlsEntry[] {
   const { tls, rules } = ingress.spec;
+  if (tls.length === 0) return [];
   const named = new Set(tls.flatMap((entry) => entry.hosts));
   const ruled = new Set(rules.length === 0 ? [anyHost] : rules.map((rule) => rule.host ?? anyHost));
   const rest = [...ruled].filter((host) => !named.has(host));
