@@ -18,11 +18,11 @@ export function compileEnvoyConfig(object: EnvoyConfigObject): Compiled {
   return new Compilation(object).result();
 }
 
-/** Scopes go into the connection managers, so they come before all else. */
+/** Tables go into scopes, and these into connection managers. */
 const order: readonly ResourceType[] = [
+  'routes',
   'scoped-routes',
   'listeners',
-  'routes',
   'clusters',
   'endpoints',
   'secrets',
@@ -37,6 +37,8 @@ class Compilation {
   readonly #references: References;
   readonly #check: ProtoJson;
   readonly #scopes: JsonRecord[] = [];
+  /** Checked RouteConfigurations by relative name. */
+  readonly #tables = new Map<string, JsonRecord>();
   readonly #seen = new Set<string>();
   readonly #listeners: ListenerDraft[] = [];
   readonly #resources: Resource[] = [];
@@ -150,15 +152,38 @@ class Compilation {
     if (this.#context.errors > before) return;
     message[nameField(type)] = name;
     if (type === 'listeners') this.#listener(name, message, index);
-    else if (type === 'scoped-routes') this.#scopes.push(message);
+    else if (type === 'scoped-routes') this.#scope(message);
     else if (type === 'endpoints') this.#assignments.set(this.#names.relative(written), { message, index });
     else {
       const need = type === 'clusters' ? this.#edsCluster(name, written, message) : undefined;
       const encoded = encodeResource(type, name, message, [this.#ref], this.#context);
       if (encoded === undefined) return;
       this.#resources.push(encoded);
+      if (type === 'routes') this.#tables.set(this.#names.relative(written), message);
       if (need !== undefined) this.#endpoints.push(need);
     }
+  }
+
+  /** With its table inside. */
+  #scope(message: JsonRecord): void {
+    const { route_configuration_name: wanted, ...scope } = message;
+    if (typeof wanted !== 'string' || wanted === '') {
+      this.#scopes.push(scope);
+      return;
+    }
+    const table = this.#tables.get(this.#names.relative(wanted));
+    if (table !== undefined)
+      this.#scopes.push({
+        ...scope,
+        route_configuration: { ...table, validate_clusters: table.validate_clusters ?? false },
+      });
+    else
+      this.#context.error(
+        'RouteConfigurationNotFound',
+        `is ${JSON.stringify(wanted)}, and this object has no such RouteConfiguration that is in order`,
+        'define it in this object',
+        ['route_configuration_name'],
+      );
   }
 
   #listener(name: string, message: JsonRecord, index: number): void {

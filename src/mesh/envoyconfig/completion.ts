@@ -33,13 +33,6 @@ const completions: Readonly<Record<string, Completion>> = {
     message.config_source ??= ads();
     message.route_config_name = references.route(text(message.route_config_name), warnAt(context, 'route_config_name'));
   },
-  'envoy.config.route.v3.ScopedRouteConfiguration': (message, { references, context }) => {
-    if (message.route_configuration_name !== undefined)
-      message.route_configuration_name = references.route(
-        text(message.route_configuration_name),
-        warnAt(context, 'route_configuration_name'),
-      );
-  },
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': (message, site, field) => {
     message.sds_config ??= ads();
     if (!isAds(message.sds_config)) return;
@@ -125,7 +118,7 @@ function addRouter(message: JsonRecord): void {
 
 /**
  * SRDS has one set of scopes for the whole Envoy, in which the keys of two objects would clash: scopes of an object are put
- * into its connection managers instead. Their tables still come by RDS.
+ * into its connection managers instead, with their tables, as Envoy takes no RDS there.
  */
 function inlineScopes(message: JsonRecord, { scopes, context }: Site): void {
   const scoped = message.scoped_routes;

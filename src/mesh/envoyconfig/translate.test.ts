@@ -237,7 +237,7 @@ describe('envoyconfig', () => {
     );
     assert.match(
       json(r.decoded()['listeners/default/a/l']),
-      /"scoped_route_configurations":\[\{"name":"default\/a\/one".*"route_configuration_name":"default\/a\/r"/,
+      /"scoped_route_configurations":\[\{"name":"default\/a\/one".*"route_configuration":\{"name":"default\/a\/r"/,
     );
   });
 
