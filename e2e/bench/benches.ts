@@ -9,6 +9,7 @@ import { routesObjects } from './cases/routes-objects.ts';
 import { routesYaml } from './cases/routes-yaml.ts';
 import { series } from './cases/series.ts';
 import { throughput } from './cases/throughput.ts';
+import { xds } from './cases/xds.ts';
 
 /** Every bench, in the order in which they run and stand in RESULTS.md. */
 export const benches: readonly Bench[] = [
@@ -22,4 +23,5 @@ export const benches: readonly Bench[] = [
   churn,
   throughput,
   series,
+  xds,
 ];

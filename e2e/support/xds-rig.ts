@@ -112,3 +112,28 @@ export async function askUntil(
     if (performance.now() > end) throw new Error(`${host}${path}: ${JSON.stringify(answer)}`);
   }
 }
+
+/** An HTTP listener whose scopes are keyed by the header `x-scope`, and their route tables come by ADS. */
+export function scopedListener(port: number): Resource {
+  const { address, filterChains, name } = httpListener(port, {
+    routeSpecifier: {
+      case: 'scopedRoutes',
+      value: {
+        name: 'scopes',
+        scopeKeyBuilder: {
+          fragments: [
+            {
+              type: {
+                case: 'headerValueExtractor',
+                value: { name: 'x-scope', extractType: { case: 'index', value: 0 } },
+              },
+            },
+          ],
+        },
+        rdsConfigSource: ads,
+        configSpecifier: { case: 'scopedRds', value: { scopedRdsConfigSource: ads } },
+      },
+    },
+  });
+  return listener(name, { ...(address && { address }), filterChains });
+}
