@@ -38,7 +38,7 @@ describe('route tables in Envoy', () => {
   /** One plain listener on `port`, the echo backend and these routes. */
   async function serve(
     routes: readonly RouteInput[],
-    options: { bucketThreshold: number; buckets: number },
+    options: { bucketThreshold: number; buckets: readonly number[] },
   ): Promise<Mesh> {
     const mesh = rig.mesh({ ...defaultEncodeOptions, ...options });
     writeModel(
@@ -67,8 +67,8 @@ describe('route tables in Envoy', () => {
   }
 
   const layouts = [
-    { name: 'one table', bucketThreshold: 256, buckets: 16 },
-    { name: 'buckets', bucketThreshold: 1, buckets: 16 },
+    { name: 'one table', bucketThreshold: 256, buckets: [4, 16] },
+    { name: 'buckets', bucketThreshold: 1, buckets: [4, 16] },
   ];
   for (const { name, ...options } of layouts)
     it(`finds a host however it is written, in ${name}`, async () => {
@@ -81,7 +81,7 @@ describe('route tables in Envoy', () => {
         ],
         options,
       );
-      assert.equal(mesh.resources.layouts.get('web')?.lookup, options.bucketThreshold === 1 ? 'buckets' : 'table');
+      assert.equal(mesh.resources.layouts.get('web')?.lookup, options.bucketThreshold === 1 ? 4 : 0);
       const cases = {
         'a.example.com': [
           'a.example.com',
@@ -116,7 +116,7 @@ describe('route tables in Envoy', () => {
         { name: 'stable', host: 'stable.example.com', action: forward },
         { name: 'wild', host: '*.example.com', action: respond('wild') },
       ],
-      { bucketThreshold: 8, buckets: 16 },
+      { bucketThreshold: 8, buckets: [1, 2] },
     );
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });
     const failures: string[] = [];
@@ -141,22 +141,17 @@ describe('route tables in Envoy', () => {
     };
     const clients = ['stable.example.com', 'stable.example.com', 'any.example.com', 'other.example.com'].map(client);
     for (let round = 0; round < 3; round++) {
-      for (let i = 0; i < 12; i++) {
+      for (let i = 0; i < 36; i++) {
         const route = completeRoute({ name: `r${i}`, host: `h${i}.example.com`, action: respond(`h${i}`) }, i);
         mesh.tables.routes.set(route.key, route);
         await rig.publish();
         // Live at once, whatever the layout is now.
         assert.equal((await fetchHost(to(), `h${i}.example.com`)).body, `h${i}`);
       }
-      assert.equal(mesh.resources.layouts.get('web')?.lookup, 'buckets');
-      for (let i = 0; i < 12; i++) mesh.tables.routes.delete(`r${i}#${i}`);
+      assert.equal(mesh.resources.layouts.get('web')?.lookup, 2);
+      for (let i = 0; i < 36; i++) mesh.tables.routes.delete(`r${i}#${i}`);
       await rig.publish();
-      assert.deepEqual(mesh.resources.layouts.get('web'), {
-        table: 'web',
-        lookup: 'table',
-        serveTable: true,
-        serveBuckets: true,
-      });
+      assert.deepEqual(mesh.resources.layouts.get('web'), { table: 'web', lookup: 0, served: [0, 1, 2] });
       assert.equal((await fetchHost(to(), 'h1.example.com')).body, 'wild');
     }
     stop = true;
@@ -198,7 +193,7 @@ describe('route tables in Envoy', () => {
           },
         ];
       }),
-      { bucketThreshold: 256, buckets: 16 },
+      { bucketThreshold: 256, buckets: [4, 16] },
     );
     for (const [i, [prefix, replacement, path, expected]] of rewrites.entries()) {
       const label = `${path} with ${prefix} replaced by ${JSON.stringify(replacement)}`;
@@ -220,7 +215,7 @@ describe('route tables in Envoy', () => {
     for (const [action, host, location] of cases) {
       await serve([{ host: 'a.example.com', action: { type: 'redirect', status: 301, ...action } as never }], {
         bucketThreshold: 256,
-        buckets: 16,
+        buckets: [4, 16],
       });
       const reply = await fetchHost(to(), host);
       assert.deepEqual(
@@ -241,7 +236,7 @@ describe('route tables in Envoy', () => {
           action: { ...forward, rewrite: { path: { type: 'full', value: '/a\\1b' } } },
         },
       ],
-      { bucketThreshold: 256, buckets: 16 },
+      { bucketThreshold: 256, buckets: [4, 16] },
     );
     const seen = JSON.parse((await fetchHost(to(), 'a.example.com', '/x?y')).body);
     assert.equal(Buffer.from(seen.headers['x-value'], 'latin1').toString(), value);

@@ -99,7 +99,7 @@ function deriveListeners(
     equal: sameAttempt,
     map: (fetch, listener) => {
       const problems: string[] = [];
-      const lookup = (table: string) => fetch.get(layouts, table)?.lookup ?? 'table';
+      const lookup = (table: string) => fetch.get(layouts, table)?.lookup ?? 0;
       const encoded = listenerToEnvoy(listener, { lookup, options, problems });
       const { name, origins } = listener;
       return [[name, attempt('listeners', name, ListenerSchema, encoded, origins, listenerTypes, problems)]];

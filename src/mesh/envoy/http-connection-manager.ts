@@ -37,17 +37,17 @@ const limits = {
 export function httpConnectionManager(
   statPrefix: string,
   chain: HttpChain,
-  layout: TableLayout['lookup'],
+  lookup: TableLayout['lookup'],
   options: EncodeOptions,
   problems: string[],
 ) {
   const hcm: Hcm = {
     ...limits,
     statPrefix,
-    routeSpecifier: routeSpecifier(chain.table, layout, options),
+    routeSpecifier: routeSpecifier(chain.table, lookup),
     earlyHeaderMutationExtensions: [
       ...(chain.requestHeaders === undefined ? [] : [headerMutation(chain.requestHeaders, problems)]),
-      ...(layout === 'table' ? [] : [hostBucketMutation(options.buckets, scopePrefix(chain.table))]),
+      ...(lookup === 0 ? [] : [hostBucketMutation(lookup, scopePrefix(chain.table, lookup))]),
     ],
     httpFilters: [...filterOrder],
     // The client is our peer, or as many proxies away as are trusted: what it says of itself beyond that is dropped.
@@ -74,17 +74,13 @@ export function httpConnectionManager(
   };
 }
 
-function routeSpecifier(
-  table: string,
-  layout: TableLayout['lookup'],
-  options: EncodeOptions,
-): NonNullable<Hcm['routeSpecifier']> {
-  if (layout === 'table') return { case: 'rds', value: { configSource: ads, routeConfigName: table } };
+function routeSpecifier(table: string, lookup: TableLayout['lookup']): NonNullable<Hcm['routeSpecifier']> {
+  if (lookup === 0) return { case: 'rds', value: { configSource: ads, routeConfigName: table } };
   return {
     case: 'scopedRoutes',
     value: {
       // Listeners of one table with equal words here share one subscription in Envoy.
-      name: `${table}/${options.buckets}`,
+      name: `${table}/${lookup}`,
       scopeKeyBuilder: {
         fragments: [
           {

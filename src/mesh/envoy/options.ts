@@ -11,6 +11,6 @@ export interface EncodeOptions extends LayoutOptions {
 
 export const defaultEncodeOptions: EncodeOptions = {
   bucketThreshold: 256,
-  buckets: 2048,
+  buckets: [256, 2048],
   systemAuthorities: '/etc/ssl/certs/ca-certificates.crt',
 };

@@ -7,12 +7,14 @@ import { ScopedRouteConfigurationSchema } from '../../gen/envoy/config/route/v3/
 import type { HttpRoute } from '../model/index.ts';
 import { hostBucket } from './host-bucket.ts';
 import { defaultEncodeOptions } from './index.ts';
+import type { LayoutOptions } from './route-layout.ts';
 import { scopePrefix } from './route-table.ts';
 import { completeModel, completeRoute, meshOf, writeModel } from './testing/model.ts';
 
 type Mesh = ReturnType<typeof meshOf>;
 const tables = ['web', 'other'];
-const layout = { bucketThreshold: 4, buckets: 5 };
+/** Cut in two above 4 hosts, in six above 64. */
+const layout: LayoutOptions = { bucketThreshold: 4, buckets: [2, 6] };
 const listeners = completeModel({
   listeners: tables.map((table, i) => ({
     name: table,
@@ -21,7 +23,7 @@ const listeners = completeModel({
   })),
 });
 
-function mesh(options: Partial<typeof layout> = layout): Mesh {
+function mesh(options: Partial<LayoutOptions> = layout): Mesh {
   const made = meshOf({ ...defaultEncodeOptions, ...layout, ...options });
   writeModel(made.tables, listeners);
   return made;
@@ -45,8 +47,8 @@ function virtualHost(made: Mesh, configuration: string, host: string): VirtualHo
 }
 
 /** What Envoy answers from, by way of the scope that it finds for the host's bucket. */
-function throughBuckets(made: Mesh, table: string, host: string): VirtualHost | undefined {
-  const key = `${scopePrefix(table)}${hostBucket(host, layout.buckets)}`;
+function throughBuckets(made: Mesh, table: string, buckets: number, host: string): VirtualHost | undefined {
+  const key = `${scopePrefix(table, buckets)}${hostBucket(host, buckets)}`;
   const scopes = [...made.resources.scopedRoutes.values()]
     .map((resource) => fromBinary(ScopedRouteConfigurationSchema, resource.body))
     .filter((scope) => scope.key?.fragments[0]?.type.value === key);
@@ -54,8 +56,9 @@ function throughBuckets(made: Mesh, table: string, host: string): VirtualHost | 
   return virtualHost(made, scopes[0]?.routeConfigurationName ?? '', host);
 }
 
-const hosts = [...Array.from({ length: 12 }, (_, i) => `h${i}.example.com`), '*.example.com', '*.com', '*'];
-const probes = [...hosts.filter((host) => !host.includes('*')), 'x.example.com', 'x.y.example.com', 'a.com', 'a.org'];
+const many = Array.from({ length: 70 }, (_, i) => `h${i}.example.com`);
+const hosts = [...many.slice(0, 8), '*.example.com', '*.com', '*'];
+const probes = [...many.slice(0, 10), 'x.example.com', 'x.y.example.com', 'a.com', 'a.org'];
 
 const operation = fc.oneof(
   {
@@ -69,6 +72,7 @@ const operation = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant('flush' as const) },
   { weight: 1, arbitrary: fc.constant('clear' as const) },
+  { weight: 1, arbitrary: fc.constant('fill' as const) },
 );
 
 describe('route tables', () => {
@@ -79,6 +83,8 @@ describe('route tables', () => {
         const live = mesh();
         for (const one of operations) {
           if (one === 'flush') live.store.flush();
+          else if (one === 'fill')
+            for (const made of many.map((host) => route('web', host, 'a'))) live.tables.routes.set(made.key, made);
           else if (one === 'clear') for (const key of [...live.tables.routes.keys()]) live.tables.routes.delete(key);
           else {
             const made = route(one.table, one.host, one.body);
@@ -93,17 +99,24 @@ describe('route tables', () => {
         for (const table of tables) {
           const now = live.resources.layouts.get(table);
           assert.ok(now);
-          seen.add(`${now.lookup} ${now.serveBuckets}`);
+          seen.add(`${now.lookup} of ${now.served}`);
           for (const host of probes) {
             const expected = virtualHost(single, table, host);
-            if (now.serveTable) assert.deepEqual(virtualHost(live, table, host), expected);
-            if (now.serveBuckets) assert.deepEqual(throughBuckets(live, table, host), expected);
+            for (const buckets of now.served)
+              assert.deepEqual(
+                buckets === 0 ? virtualHost(live, table, host) : throughBuckets(live, table, buckets, host),
+                expected,
+              );
           }
         }
       }),
       { numRuns: 200 },
     );
-    assert.deepEqual([...seen].sort(), ['buckets true', 'table false', 'table true'], 'every layout was met');
+    assert.deepEqual(
+      [...seen].sort(),
+      ['0 of 0', '0 of 0,2', '0 of 0,2,6', '0 of 0,6', '2 of 2', '2 of 2,6', '6 of 2,6', '6 of 6'],
+      'every layout was met',
+    );
   });
 
   it('grows above the threshold, goes back below a quarter of it and keeps the buckets for connections that drain', () => {
@@ -124,12 +137,12 @@ describe('route tables', () => {
     for (let i = 0; i < 12; i++) add(i);
     for (let i = 0; i < 12; i++) remove(i);
     for (let i = 0; i < 12; i++) add(i);
-    assert.deepEqual(seen, ['1: table', '1: table', '9: buckets', '1: table', '9: buckets']);
-    assert.equal(made.resources.scopedRoutes.size, layout.buckets);
+    assert.deepEqual(seen, ['1: 0', '1: 0', '9: 2', '1: 0', '9: 2']);
+    assert.equal(made.resources.scopedRoutes.size, 2);
   });
 
   it('change one resource for one more host, and neither listeners nor scopes', () => {
-    const made = mesh({ bucketThreshold: 16, buckets: 64 });
+    const made = mesh({ bucketThreshold: 16, buckets: [64] });
     const fill = (from: number, to: number) => {
       for (let i = from; i < to; i++) {
         const one = route('web', `h${i}.example.com`, 'a');
@@ -142,11 +155,11 @@ describe('route tables', () => {
     for (const collection of made.resources.all)
       collection.observe((changes) => changed.push(...changes.map(({ key }) => key)));
     fill(500, 501);
-    assert.deepEqual(changed, [`web~${hostBucket('h500.example.com', 64)}`]);
+    assert.deepEqual(changed, [`web~${hostBucket('h500.example.com', 64)}of64`]);
   });
 
   it('stay one table where too many wildcards would be copied into every bucket', () => {
-    const made = meshOf({ ...defaultEncodeOptions, bucketThreshold: 2, buckets: 65_536 });
+    const made = meshOf({ ...defaultEncodeOptions, bucketThreshold: 2, buckets: [65_536] });
     writeModel(made.tables, listeners);
     for (let i = 0; i < 5; i++) {
       const one = route('web', `*.w${i}.example.com`, 'a');
@@ -155,7 +168,7 @@ describe('route tables', () => {
       made.tables.routes.set(other.key, other);
     }
     made.store.flush();
-    assert.equal(made.resources.layouts.get('web')?.lookup, 'table');
+    assert.equal(made.resources.layouts.get('web')?.lookup, 0);
     assert.equal(made.resources.routes.size, tables.length);
   });
 
