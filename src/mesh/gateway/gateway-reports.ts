@@ -198,9 +198,23 @@ function listenerStatus(one: ListenerModel, generation: number): UncountedReport
 }
 
 function listenerDiagnostics(ref: ObjectRef, listeners: readonly ListenerModel[]): Diagnostic[] {
-  return listeners.flatMap(({ accepted, resolvedRefs }) => {
+  return listeners.flatMap((one) => {
+    const { accepted, resolvedRefs } = one;
     // Where no authority is left, what was wrong with each says it already.
-    const refused = accepted === undefined || (accepted.reason === 'NoValidCACertificate' && resolvedRefs.length > 0);
-    return [...(refused ? [] : [accepted]), ...resolvedRefs].map((problem) => diagnosticOf(ref, problem));
+    const told = accepted === undefined || (accepted.reason === 'NoValidCACertificate' && resolvedRefs.length > 0);
+    const problems = [...(told ? [] : [accepted]), ...resolvedRefs].map((problem) => diagnosticOf(ref, problem));
+    return [...problems, ...ignoredOptions(ref, one)];
   });
+}
+
+function ignoredOptions(ref: ObjectRef, { listener, field }: ListenerModel): Diagnostic[] {
+  const options = Object.keys(listener.tls?.options ?? {});
+  if (options.length === 0) return [];
+  const problem: Problem = {
+    reason: 'UnsupportedValue',
+    message: `tls.options ${options.join(', ')} have no effect`,
+    hint: 'remove them: no TLS option is known',
+    field: `${field}.tls.options`,
+  };
+  return [diagnosticOf(ref, problem, 'warning')];
 }
