@@ -144,8 +144,11 @@ export const secretBody = map(
     'lenient',
   ),
   ({ type, data, stringData }, context) => {
-    const all: Record<string, Uint8Array> = { ...data };
-    for (const key in stringData) all[key] = new TextEncoder().encode(stringData[key]);
+    // Not by assignment: a key may be called `__proto__`.
+    const all: Record<string, Uint8Array> = Object.fromEntries([
+      ...Object.entries(data),
+      ...Object.entries(stringData).map(([key, text]) => [key, new TextEncoder().encode(text)] as const),
+    ]);
     if (type === 'kubernetes.io/tls')
       for (const key of ['tls.crt', 'tls.key'])
         if (all[key] === undefined)
