@@ -4,6 +4,7 @@ import { startBackends } from '../support/backend.ts';
 import { startHandEnvoy } from '../support/hand-envoy.ts';
 import { routeHost, simpleRoute, simpleServices } from '../support/objects.ts';
 import { firstServed } from '../support/prober.ts';
+import { cpuTime } from '../support/process.ts';
 import { startSluice } from '../support/sluice.ts';
 import { median } from '../support/statistics.ts';
 import { wrk } from '../support/wrk.ts';
@@ -21,16 +22,18 @@ export const throughput: Bench = {
     for (const routes of [1, 10_000]) {
       const ours = await startOurs(context, routes, backend);
       const hosts = Array.from({ length: routes }, (_, i) => routeHost(i));
-      const { port: byHand } = await startHandEnvoy(context, `hand-${routes}`, hosts, backend);
+      const byHand = await startHandEnvoy(context, `hand-${routes}`, hosts, backend);
       const host = routeHost(routes - 1);
       for (const connections of [1, 16, 512]) {
-        const { ratio, rate } = await compare(context, ours.port, byHand, host, connections);
+        const { rateRatio, cpuRatio, rate, cpu } = await compare(context, ours, byHand, host, connections);
         const setting = `${connections} connection${connections === 1 ? '' : 's'}${routes === 1 ? '' : ', 10,000 routes'}`;
         figures.push(
-          figure(`requests/s through our Envoy against one configured by hand, ${setting}`, ratio, 'x', {
+          figure(`requests/s through our Envoy against one configured by hand, ${setting}`, rateRatio, 'x', {
             goal: atLeast(0.97),
           }),
           figure(`requests/s through our Envoy, ${setting}`, rate, '/s', { peer: peers }),
+          figure(`CPU of our Envoy for a request, ${setting}`, cpu, 'us'),
+          figure(`CPU of our Envoy for a request against one configured by hand, ${setting}`, cpuRatio, 'x'),
         );
       }
       await ours.stop();
@@ -46,33 +49,53 @@ async function startOurs(context: BenchContext, routes: number, backend: number)
   folder.fill(port, simpleServices(1, backend), specs, '100 to a file');
   const sluice = await startSluice(context, [folder.path], { name: `s-${routes}` });
   await firstServed(address, port, routeHost(routes - 1), { alive: sluice.alive });
-  return { port, stop: sluice.stop };
+  return { port, pid: (await sluice.status()).envoy.pid!, stop: sluice.stop };
 }
 
-/** In turns, each pair in the other order: what else the machine does hits both alike. The ratio is the median of the pairs'. */
+interface Proxy {
+  readonly port: number;
+  readonly pid: number;
+}
+
+interface Comparison {
+  /** Ours against the other's, medians of the pairs' ratios. */
+  readonly rateRatio: number;
+  readonly cpuRatio: number;
+  /** Ours. */
+  readonly rate: number;
+  /** us of Envoy's CPU for a request through ours. */
+  readonly cpu: number;
+}
+
+/** In turns, each pair in the other order: what else the machine does hits both alike. */
 async function compare(
   context: BenchContext,
-  ours: number,
-  byHand: number,
+  ours: Proxy,
+  byHand: Proxy,
   host: string,
   connections: number,
-): Promise<{ ratio: number; rate: number }> {
+): Promise<Comparison> {
   const [pairs, seconds] = context.quick ? [2, 1] : [11, 3];
-  const ratios: number[] = [];
-  const rates: number[] = [];
-  const measure = async (port: number) => {
-    const { requestsPerSecond, errors } = await wrk(port, host, connections, seconds);
+  const measure = async ({ port, pid }: Proxy, time = seconds) => {
+    const before = cpuTime(pid);
+    const { requestsPerSecond, errors } = await wrk(port, host, connections, time);
     if (errors > 0) throw new BenchNotPossible(`${errors} requests failed at ${connections} connections`);
-    return requestsPerSecond;
+    return { rate: requestsPerSecond, cpu: ((cpuTime(pid) - before) * 1000) / (requestsPerSecond * time) };
   };
-  for (const port of [ours, byHand]) await wrk(port, host, connections, 1);
+  for (const proxy of [ours, byHand]) await measure(proxy, 1);
+  const found: { our: Awaited<ReturnType<typeof measure>>; their: Awaited<ReturnType<typeof measure>> }[] = [];
   for (let i = 0; i < pairs; i++) {
     const first = await measure(i % 2 === 0 ? ours : byHand);
     const second = await measure(i % 2 === 0 ? byHand : ours);
     const [our, their] = i % 2 === 0 ? [first, second] : [second, first];
-    ratios.push(our / their);
-    rates.push(our);
-    context.progress(`${connections} connections: ours ${Math.round(our)}/s, by hand ${Math.round(their)}/s`);
+    found.push({ our, their });
+    const text = ({ rate, cpu }: typeof our) => `${Math.round(rate)}/s, ${cpu.toFixed(1)} us CPU each`;
+    context.progress(`${connections} connections: ours ${text(our)}; by hand ${text(their)}`);
   }
-  return { ratio: median(ratios), rate: median(rates) };
+  return {
+    rateRatio: median(found.map(({ our, their }) => our.rate / their.rate)),
+    cpuRatio: median(found.map(({ our, their }) => our.cpu / their.cpu)),
+    rate: median(found.map(({ our }) => our.rate)),
+    cpu: median(found.map(({ our }) => our.cpu)),
+  };
 }
