@@ -24,7 +24,20 @@ export function assembleResource(
   fragments: readonly Fragment[],
 ): Resource {
   const body = Buffer.concat([head, ...fragments.map((fragment) => fragment.bytes)]);
-  return { type, name, body, version: version(body), origins: uniqueOrigins(fragments), fragments, head };
+  let origins: readonly ObjectRef[] | undefined;
+  return {
+    type,
+    name,
+    body,
+    version: version(body),
+    // Asked for only when Envoy refuses something.
+    get origins() {
+      origins ??= uniqueOrigins(fragments);
+      return origins;
+    },
+    fragments,
+    head,
+  };
 }
 
 /** The objects behind several things, each once, in the order in which they come. */
@@ -37,7 +50,16 @@ export function uniqueOrigins(of: readonly { readonly origins: readonly ObjectRe
 }
 
 /** What a derived collection needs to know: the version stands for the bytes. */
-export const sameResource = (a: Resource, b: Resource) => a.version === b.version && equal(a.origins, b.origins);
+export const sameResource = (a: Resource, b: Resource) => a.version === b.version && sameOrigins(a, b);
+
+function sameOrigins(a: Resource, b: Resource): boolean {
+  if (a.fragments === undefined || b.fragments === undefined) return equal(a.origins, b.origins);
+  const others = b.fragments;
+  return (
+    a.fragments.length === others.length &&
+    a.fragments.every((fragment, i) => fragment === others[i] || equal(fragment.origins, others[i]?.origins))
+  );
+}
 
 /** 96 bits: no two of any number of resources we could hold share it by chance. */
 const version = (body: Uint8Array) => hash('sha256', body, 'base64url').slice(0, 16);
