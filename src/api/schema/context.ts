@@ -42,6 +42,11 @@ export class Context {
     return this.#errors;
   }
 
+  /** Nothing more of this object will be shown: what only makes messages better can be left out. */
+  get full(): boolean {
+    return this.#problems.length >= MAX_PROBLEMS;
+  }
+
   enter(key: Segment): void {
     this.#path.push(key);
   }
@@ -71,6 +76,10 @@ export class Context {
   /** Its message stands as it is, without the path in front. */
   unknownField(key: string, known: Iterable<string>): void {
     this.#errors++;
+    if (this.full) {
+      this.#dropped++;
+      return;
+    }
     const path = [...this.#path, key];
     const close = closest(key, known);
     const field = formatPath(path);
@@ -106,8 +115,8 @@ export class Context {
   }
 
   #push(problem: Diagnostic): void {
-    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(problem);
-    else this.#dropped++;
+    if (this.full) this.#dropped++;
+    else this.#problems.push(problem);
   }
 }
 
@@ -118,6 +127,8 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
+    // The distance is at least the difference in length.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -15,7 +15,12 @@ export function typeOfAny(url: unknown, context: Context): DescMessage | undefin
   const name = url.slice(url.lastIndexOf('/') + 1);
   const desc = envoyTypes().getMessage(name);
   if (desc === undefined || !url.includes('/')) {
-    context.error('UnknownType', `is ${show(url)}, which is not an Envoy v3 type`, hintFor(name), ['@type']);
+    context.error(
+      'UnknownType',
+      `is ${show(url)}, which is not an Envoy v3 type`,
+      context.full ? undefined : hintFor(name),
+      ['@type'],
+    );
     return undefined;
   }
   return desc;

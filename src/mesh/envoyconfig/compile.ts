@@ -1,4 +1,4 @@
-import { type JsonObject, type ObjectRef, refKey, refOf } from '../../api/index.ts';
+import { type BackendService, type JsonObject, type ObjectRef, refKey, refOf } from '../../api/index.ts';
 import { Context, closest, isObject } from '../../api/schema/index.ts';
 import { type Resource, type ResourceType, resourceTypes } from '../envoy/resource.ts';
 import { typeOfAny } from './any-type.ts';
@@ -36,6 +36,7 @@ class Compilation {
   readonly #names: Names;
   readonly #references: References;
   readonly #check: ProtoJson;
+  readonly #backendServices: ReadonlyMap<string, readonly BackendService[]>;
   readonly #scopes: JsonRecord[] = [];
   /** Checked RouteConfigurations by relative name. */
   readonly #tables = new Map<string, JsonRecord>();
@@ -45,12 +46,15 @@ class Compilation {
   readonly #endpoints: EndpointNeed[] = [];
   /** EDS clusters, and the relative name of the ClusterLoadAssignment that each wants. */
   readonly #assigned = new Map<string, string>();
+  /** Clusters that have an assignment of the object's own. The others get an empty one at least, or Envoy waits for it. */
+  readonly #served = new Set<string>();
   readonly #assignments = new Map<string, { readonly message: JsonRecord; readonly index: number }>();
 
   constructor(object: EnvoyConfigObject) {
     this.#object = object;
     this.#ref = refOf(object);
     this.#names = new Names(object);
+    this.#backendServices = Map.groupBy(object.spec.backendServices, (entry) => `${entry.namespace}/${entry.name}`);
     this.#references = new References(this.#names, object.spec, object.kind === 'CiliumClusterwideEnvoyConfig');
     const site = {
       context: this.#context,
@@ -87,7 +91,7 @@ class Compilation {
       created: this.#object.metadata.creationTimestamp,
       listeners: this.#listeners,
       resources: this.#resources,
-      endpoints: this.#endpoints.filter((need) => !this.#isAssigned(need)),
+      endpoints: this.#endpoints.filter((need) => !this.#served.has(need.cluster)),
       serviceClusters: [...serviceClusters].map(([cluster, target]) => ({
         cluster,
         service: target.service,
@@ -238,16 +242,10 @@ class Compilation {
 
   #portsOf(target: ServiceTarget): readonly string[] {
     if (target.port !== undefined) return [target.port];
-    const listed = this.#object.spec.backendServices.filter(
-      (entry) => `${entry.namespace}/${entry.name}` === target.service,
-    );
+    const listed = this.#backendServices.get(target.service) ?? [];
     // One entry without numbers means all ports, whatever the others say.
     return listed.every((entry) => entry.number.length > 0) ? listed.flatMap((entry) => entry.number) : [];
   }
-  #isAssigned(need: EndpointNeed): boolean {
-    return this.#assignments.has(this.#assigned.get(need.cluster) ?? '');
-  }
-
   /** The object's own ClusterLoadAssignment, once for each cluster that wants it. */
   #assignment(need: EndpointNeed): void {
     const own = this.#assignments.get(this.#assigned.get(need.cluster) ?? '');
@@ -255,7 +253,9 @@ class Compilation {
     this.#below(own.index, () => {
       const message = { ...own.message, cluster_name: need.cluster };
       const encoded = encodeResource('endpoints', need.cluster, message, [this.#ref], this.#context);
-      if (encoded !== undefined) this.#resources.push(encoded);
+      if (encoded === undefined) return;
+      this.#resources.push(encoded);
+      this.#served.add(need.cluster);
     });
   }
 
@@ -263,7 +263,7 @@ class Compilation {
     const first = this.#object.spec.resources.find((resource) => resourceTypeOf(resource) === 'listeners');
     const written = wanted ?? (first === undefined ? undefined : nameOf('listeners', first));
     if (written !== undefined && this.#names.has('listeners', written)) return this.#names.qualified(written);
-    const near = wanted === undefined ? undefined : closest(wanted, this.#names.all('listeners'));
+    const near = wanted === undefined || this.#context.full ? undefined : closest(wanted, this.#names.all('listeners'));
     const known = this.#names.all('listeners').join(', ');
     this.#context.error(
       'ListenerNotFound',

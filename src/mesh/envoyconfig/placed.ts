@@ -40,14 +40,19 @@ export interface Surroundings {
   readonly admin: boolean;
 }
 
-type Listed = Compiled['listed'];
+type Listed = ReadonlySet<string>;
 type Report = (severity: Diagnostic['severity'], reason: string, message: string, hint: string, field: string) => void;
+
+/** More about one object would be read by nobody. */
+const maxProblems = 24;
 
 /** Depends on the object's own listeners' places and on the Services and Secrets that it names: never on endpoints. */
 export function placeEnvoyConfig(fetch: Fetch, compiled: Compiled, around: Surroundings): Placed {
   const diagnostics: Diagnostic[] = [...compiled.diagnostics];
-  const report: Report = (severity, reason, message, hint, field) =>
-    diagnostics.push({ severity, reason, message, hint, object: compiled.ref, field });
+  const most = diagnostics.length + maxProblems;
+  const report: Report = (severity, reason, message, hint, field) => {
+    if (diagnostics.length < most) diagnostics.push({ severity, reason, message, hint, object: compiled.ref, field });
+  };
   const { tables } = around;
   const resources = [...compiled.resources];
   const binds = new Map<string, Bind | undefined>();
@@ -81,8 +86,9 @@ export function placeEnvoyConfig(fetch: Fetch, compiled: Compiled, around: Surro
     const backend = service && clusterOf(service, need);
     if (backend !== undefined) backends.push({ backend, user });
   }
+  const listed = new Set(compiled.listed.map(([, key]) => key));
   for (const need of [...compiled.serviceClusters, ...compiled.endpoints])
-    checkPorts(fetch, tables, need, compiled.listed, report);
+    checkPorts(fetch, tables, need, listed, report);
   for (const { service, field } of compiled.endpoints)
     if (service !== undefined && fetch.get(tables.Service, service)?.spec.type === 'ExternalName')
       report(
@@ -151,7 +157,7 @@ function checkPorts(fetch: Fetch, tables: Tables, need: EndpointNeed, listed: Li
   const { service: key, field } = need;
   const service = key === undefined ? undefined : fetch.get(tables.Service, key);
   if (service === undefined) {
-    if (key !== undefined && !listed.some(([, other]) => other === key))
+    if (key !== undefined && !listed.has(key))
       report(
         'warning',
         'ServiceNotFound',

@@ -27,7 +27,8 @@ export interface SecretNeed {
  */
 export class References {
   readonly names: Names;
-  readonly #spec: CiliumEnvoyConfigSpec;
+  /** `namespace/name` of the Services that the object lists. */
+  readonly #listed: ReadonlySet<string>;
   readonly #clusterwide: boolean;
   /** Clusters that routes name and nobody defined, for Services that the object lists. By qualified name. */
   readonly serviceClusters = new Map<string, ServiceTarget>();
@@ -36,7 +37,8 @@ export class References {
 
   constructor(names: Names, spec: CiliumEnvoyConfigSpec, clusterwide: boolean) {
     this.names = names;
-    this.#spec = spec;
+    const { services, backendServices } = spec;
+    this.#listed = new Set([...services, ...backendServices].map((entry) => `${entry.namespace}/${entry.name}`));
     this.#clusterwide = clusterwide;
   }
 
@@ -55,15 +57,15 @@ export class References {
     }
     const target = serviceTarget(this.names.relative(name));
     const qualified = this.names.qualified(name);
-    if (target !== undefined && this.#lists(target.service)) this.serviceClusters.set(qualified, target);
+    if (target !== undefined && this.#listed.has(target.service)) this.serviceClusters.set(qualified, target);
     else {
-      const near = closest(name, this.names.all('clusters'));
-      const hint =
-        near !== undefined
-          ? `did you mean ${near}?`
-          : target !== undefined
-            ? `add Service ${target.service} to backendServices, or define a Cluster of that name`
-            : 'define a Cluster of that name in this object: those of others are out of reach';
+      const hint = () => {
+        const near = closest(name, this.names.all('clusters'));
+        if (near !== undefined) return `did you mean ${near}?`;
+        return target === undefined
+          ? 'define a Cluster of that name in this object: those of others are out of reach'
+          : `add Service ${target.service} to backendServices, or define a Cluster of that name`;
+      };
       warn('ClusterNotFound', `is ${JSON.stringify(name)}, and this object has no such cluster`, hint);
     }
     return qualified;
@@ -71,28 +73,27 @@ export class References {
 
   route(name: string, warn: Warn): string {
     if (name !== '' && !this.names.has('routes', name)) {
-      const near = closest(name, this.names.all('routes'));
       warn(
         'RouteConfigurationNotFound',
         `is ${JSON.stringify(name)}, and this object has no such RouteConfiguration`,
-        near === undefined ? 'define it in this object' : `did you mean ${near}?`,
+        () => {
+          const near = closest(name, this.names.all('routes'));
+          return near === undefined ? 'define it in this object' : `did you mean ${near}?`;
+        },
       );
     }
     return name && this.names.qualified(name);
-  }
-
-  #lists(service: string): boolean {
-    const { services, backendServices } = this.#spec;
-    return [...services, ...backendServices].some((entry) => `${entry.namespace}/${entry.name}` === service);
   }
 }
 
 export const ciliumXds = 'xds-grpc-cilium';
 
-export type Warn = (reason: string, text: string, hint?: string) => void;
+/** A hint that takes looking for is made only where it will be read. */
+export type Warn = (reason: string, text: string, hint?: string | (() => string)) => void;
 
 export function warnAt(context: Context, ...below: (string | number)[]): Warn {
-  return (reason, text, hint) => context.warning(reason, text, hint, below);
+  return (reason, text, hint) =>
+    context.warning(reason, text, typeof hint === 'function' ? (context.full ? undefined : hint()) : hint, below);
 }
 
 const serviceName =

@@ -20,13 +20,13 @@ export function qualifySecret(
   if (names.has('secrets', name)) return names.qualified(name);
   const objects = use === 'generic' ? [] : objectsOf(name, use);
   if (objects.length === 0) {
-    const near = closest(name, names.all('secrets'));
-    const hint =
-      near !== undefined
-        ? `did you mean ${near}?`
-        : use === 'generic'
-          ? 'define a Secret of that name in this object'
-          : 'define a Secret of that name in this object, or name one of Kubernetes as namespace/name';
+    const hint = () => {
+      const near = closest(name, names.all('secrets'));
+      if (near !== undefined) return `did you mean ${near}?`;
+      return use === 'generic'
+        ? 'define a Secret of that name in this object'
+        : 'define a Secret of that name in this object, or name one of Kubernetes as namespace/name';
+    };
     warn('SecretNotFound', `is ${JSON.stringify(name)}, and this object has no such secret`, hint);
     return names.qualified(name);
   }

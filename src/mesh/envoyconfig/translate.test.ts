@@ -178,6 +178,25 @@ describe('envoyconfig', () => {
     assert.match(json(r.decoded()['endpoints/default/a/default/s']), /192\.0\.2\.9/);
   });
 
+  it('gives a cluster whose own assignment is refused an empty one, or Envoy would wait for it', () => {
+    const r = rig();
+    const own = `{"@type": ${type('config.endpoint.v3.ClusterLoadAssignment')}, cluster_name: c, endpoints: [{priority: 200}]}`;
+    r.add(config('a', [eds('c'), own]));
+    assert.deepEqual(r.decoded()['endpoints/default/a/c'], { cluster_name: 'default/a/c' });
+    assert.ok(r.problems().some((problem) => problem.startsWith('InvalidValue spec.resources[1]')));
+  });
+
+  it('says only so much about one object', () => {
+    const r = rig();
+    const many = Array.from(
+      { length: 2000 },
+      (_, i) => `{"@type": ${type('config.cluster.v3.Clust')}${i}, name: c${i}, x: 1}`,
+    );
+    const services = Array.from({ length: 2000 }, (_, i) => `{name: s${i}}`).join(', ');
+    r.add(config('a', many, `  backendServices: [${services}]\n`));
+    assert.ok(r.problems().length > 0 && r.problems().length < 60, `${r.problems().length}`);
+  });
+
   it('changes nothing but the assignment when an endpoint changes', () => {
     const r = rig();
     r.add(
