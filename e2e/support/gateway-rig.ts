@@ -13,8 +13,8 @@ import { deriveBackends, deriveEndpoints, deriveSecrets } from '../../src/mesh/b
 import { encodeMesh } from '../../src/mesh/envoy/index.ts';
 import type { ResourceType } from '../../src/mesh/envoy/resource.ts';
 import { translateGateway } from '../../src/mesh/gateway/index.ts';
-import { createTables, setObject } from '../../src/mesh/inputs.ts';
-import { defaultMeshOptions } from '../../src/mesh/model/index.ts';
+import { createTables, setObject, type Tables } from '../../src/mesh/inputs.ts';
+import { defaultMeshOptions, type MeshOptions, type MeshOutputs } from '../../src/mesh/model/index.ts';
 import { Envoy, findEnvoy } from '../../src/proxy/index.ts';
 import { Store } from '../../src/store/index.ts';
 import { type FixedAds, serveFixedAds } from './fixed-ads.ts';
@@ -34,10 +34,19 @@ export interface GatewayRig {
   stop(): Promise<void>;
 }
 
-export async function serveGateway(yaml: string): Promise<GatewayRig> {
+export function serveGateway(yaml: string): Promise<GatewayRig> {
+  return serveTranslated(yaml, translateGateway);
+}
+
+/** A real Envoy that serves what one translator makes of objects. */
+export async function serveTranslated(
+  yaml: string,
+  translate: (store: Store, tables: Tables, options: MeshOptions) => MeshOutputs,
+  options: Partial<MeshOptions> = {},
+): Promise<GatewayRig> {
   const store = new Store({ schedule: () => {} });
   const tables = createTables(store);
-  const outputs = translateGateway(store, tables, defaultMeshOptions);
+  const outputs = translate(store, tables, { ...defaultMeshOptions, ...options });
   const backends = deriveBackends(store, [outputs.backends]);
   const encoded = encodeMesh(store, {
     listeners: outputs.listeners,

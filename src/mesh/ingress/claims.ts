@@ -151,8 +151,8 @@ function redirects({ settings }: Placed, options: MeshOptions): boolean {
 }
 
 /**
- * 301, not 308: it is what Cilium answers. Only the Ingress that asks for it redirects: another one's paths on the same
- * host (an ACME solver's) stay on HTTP.
+ * 301, not 308: it is what Cilium answers. Also while a Secret is missing: who enforces HTTPS wants nothing in plain text.
+ * Only the Ingress that asks for it redirects: another one's paths on the same host (an ACME solver's) stay on HTTP.
  */
 function redirectTo(entry: Placed, options: MeshOptions): HttpAction {
   const port = httpsPortOf(entry, options);
