@@ -5,9 +5,18 @@ import { pino } from 'pino';
 import type { Rejection, Resource } from '../src/mesh/envoy/resource.ts';
 import { Envoy } from '../src/proxy/index.ts';
 import { ResourceCache, serveXds, type XdsServer } from '../src/xds/index.ts';
-import { cluster, endpoints, routeTable, virtualHost } from '../src/xds/testing/resources.ts';
+import { cluster, endpoints, routeTable, scope, virtualHost } from '../src/xds/testing/resources.ts';
 import { freePort, startBackend, temporaryDir } from './support/proxy-rig.ts';
-import { ask, askUntil, certificate, secret, tlsListener } from './support/xds-rig.ts';
+import {
+  ask,
+  askUntil,
+  certificate,
+  httpUntil,
+  scopedListener,
+  secret,
+  tlsListener,
+  tlsToUpstream,
+} from './support/xds-rig.ts';
 
 /** One Envoy and one cache; the tests build on each other, as a day of changes does. */
 describe('xDS with a real Envoy', () => {
@@ -28,6 +37,7 @@ describe('xDS with a real Envoy', () => {
       cache,
       log,
       unix: path,
+      answerTimeout: 500,
       onRejection: (rejection) => rejections.push(rejection),
       onAccepted: (rejection) => accepted.push(rejection),
     });
@@ -154,6 +164,27 @@ describe('xDS with a real Envoy', () => {
   it('rotates a certificate', async () => {
     await apply([secret('cert', certificate(dir.path, 'second.test'))]);
     await askUntil(port, 'one.test', ({ certificate: name }) => name === 'second.test');
+  });
+
+  it('serves a new scope and its table, both on one push', async () => {
+    const scoped = await freePort();
+    await apply([scopedListener(scoped), scope('first', 't-first'), routeTable('t-first', [virtualHost('*', 'b')])]);
+    await httpUntil(scoped, 'first', 200);
+    await apply([scope('second', 't-second'), routeTable('t-second', [virtualHost('*', 'b')])]);
+    await httpUntil(scoped, 'second', 200);
+    await apply([], [{ type: 'scoped-routes', name: 'second' }]);
+    await httpUntil(scoped, 'second', 404);
+    await httpUntil(scoped, 'first', 200);
+  });
+
+  it('goes on with other clusters and routes while one cluster can never warm', async () => {
+    const stuck = cluster('stuck', '', tlsToUpstream('no-such-secret'));
+    cache.apply({ set: [stuck, endpoints('stuck', 1)] });
+    await server.waitAcked(cache.sequence, ['endpoints']);
+    cache.apply({ set: [cluster('f'), endpoints('f', backendPorts[0] as number), table(['one.test', 'f'])] });
+    await askUntil(port, 'one.test', body('a'));
+    await apply([table(['one.test', 'b'])], [{ type: 'clusters', name: 'f' }]);
+    await apply([], [{ type: 'clusters', name: 'stuck' }]);
   });
 
   it('is resumed after a restart without sending anything again, and removes what has gone meanwhile', async () => {

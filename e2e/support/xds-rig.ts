@@ -3,10 +3,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { ClusterSchema } from '../../src/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { SecretSchema } from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import { DownstreamTlsContextSchema } from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../src/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { Resource } from '../../src/mesh/envoy/resource.ts';
 import { ads, listener, resourceOf } from '../../src/xds/testing/resources.ts';
 import { httpListener } from './proxy-rig.ts';
@@ -110,6 +114,35 @@ export async function askUntil(
     const answer = await ask(port, host, path);
     if (wanted(answer)) return answer;
     if (performance.now() > end) throw new Error(`${host}${path}: ${JSON.stringify(answer)}`);
+  }
+}
+
+/** Upstream TLS with a client certificate from SDS: without that secret the cluster never warms. */
+export function tlsToUpstream(secretName: string): MessageInitShape<typeof ClusterSchema> {
+  const tls = create(UpstreamTlsContextSchema, {
+    commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: secretName, sdsConfig: ads }] },
+  });
+  return {
+    transportSocket: {
+      name: 'tls',
+      configType: { case: 'typedConfig', value: anyPack(UpstreamTlsContextSchema, tls) },
+    },
+  };
+}
+
+/** Asks on plain HTTP, with the header `x-scope`, until the status is as wanted; rejects after 10 s. */
+export async function httpUntil(port: number, scope: string, wanted: number): Promise<void> {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    const status = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-scope': scope } }).then(
+      async (response) => {
+        await response.arrayBuffer();
+        return response.status;
+      },
+      () => 0,
+    );
+    if (status === wanted) return;
+    if (performance.now() > end) throw new Error(`scope ${scope}: status ${status}, not ${wanted}`);
   }
 }
 

@@ -58,6 +58,8 @@ export class XdsClient {
       // Tests start several servers on one path: each client has a connection of its own.
       'grpc.use_local_subchannel_pool': 1,
       'grpc.default_authority': 'localhost',
+      // Node refuses an IP address as a TLS server name.
+      ...('tcp' in target ? { 'grpc.ssl_target_name_override': 'localhost' } : {}),
     });
     this.#open();
   }
@@ -162,7 +164,8 @@ export class XdsClient {
           const names = response.resources.map(({ name }) => name);
           return `${response.type} +[${names}] -[${response.removed}] ${answer === '' ? 'ACK' : answer}`;
         });
-        reject(new Error(`no ${what} within ${timeout} ms; last responses:\n  ${last.join('\n  ')}`));
+        const end = this.ended === undefined ? '' : `; stream ended: ${this.ended.code} ${this.ended.details}`;
+        reject(new Error(`no ${what} within ${timeout} ms${end}; last responses:\n  ${last.join('\n  ')}`));
       }, timeout);
       this.#waiting.add(test);
       test();
