@@ -1,13 +1,11 @@
-import { hash } from 'node:crypto';
 import type { Resource, ResourceType } from '../mesh/envoy/resource.ts';
 import { accepted, retryAfterRemovals } from './answers.ts';
+import { chunkSize, chunksOfNames, earliest, fullState, versionOf } from './batches.ts';
 import { formToSend } from './forms.ts';
 import { ClusterGate, flightFloor, type HeldBack, heldBack, makeFloor, makeOrder, removalOrder } from './gate.ts';
-import type { RejectionLedger } from './ledger.ts';
 import { edsNameOf, routeTableOf } from './references.ts';
 import { markNow, refusingEntries, type StreamContext, stateOf } from './stream-context.ts';
 import {
-  type Entry,
   entryOf,
   type Flight,
   type FlightItem,
@@ -19,8 +17,6 @@ import {
 } from './stream-state.ts';
 import { deltaResponse, encodedSize, sotwResponse } from './wire.ts';
 
-/** Bytes of resources in one response; Envoy reads a response whole, so a large one holds up its main thread. */
-const chunkSize = 1 << 20;
 /** Unanswered responses remembered for one type: a client that never answers must not cost memory without end. */
 const maxFlights = 1024;
 /** ms to wait for a cluster ACK while an older one is overdue: Envoy sends none at all as long as any cluster is warming. */
@@ -350,46 +346,4 @@ export class Outbox {
     }
     this.pump();
   }
-}
-
-/** Everything that the client should have after this response: refused and unsent changes at their accepted form. */
-function fullState(state: TypeState, flight: Flight, ledger: RejectionLedger): Resource[] {
-  const resources: Resource[] = [];
-  const sent = new Map(flight.items.map(({ name, form }) => [name, form]));
-  for (const [name, entry] of state.entries as Map<string, Entry>) {
-    // After a reconnect the client may hold a form that only an earlier stream knew of, and refuse the newer one.
-    const earlier = entry.unsure || entry.trouble?.bad !== undefined ? ledger.lastGood(state.type, name) : undefined;
-    const form = sent.get(name) ?? entry.good?.resource ?? earlier;
-    if (form !== undefined) resources.push(form);
-  }
-  return resources;
-}
-
-/** The version of a set of resources: the same set has the same version after our restart. */
-export function versionOf(resources: Iterable<Resource>): string {
-  const lines = Array.from(resources, ({ name, version }) => `${name}\0${version}`).sort();
-  return hash('sha256', lines.join('\n'), 'base64url').slice(0, 22);
-}
-
-function earliest(marks: readonly Mark[]): Mark {
-  let first = marks[0] as Mark;
-  for (const mark of marks) {
-    if (mark.sequence < first.sequence || (mark.sequence === first.sequence && Number.isNaN(first.at))) first = mark;
-  }
-  return first;
-}
-
-function* chunksOfNames(names: readonly string[]): Iterable<string[]> {
-  let chunk: string[] = [];
-  let size = 0;
-  for (const name of names) {
-    if (size > chunkSize) {
-      yield chunk;
-      chunk = [];
-      size = 0;
-    }
-    chunk.push(name);
-    size += name.length + 4;
-  }
-  if (chunk.length > 0) yield chunk;
 }

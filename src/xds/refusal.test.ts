@@ -56,6 +56,22 @@ for (const partial of [false, true]) {
       assert.deepEqual(Buffer.from(client.get('clusters', 'a')?.body ?? []), bodyOf(cluster('a', 'v2')));
     });
 
+    it('gives a new client the version that was accepted before the bad one', async () => {
+      rig = await startRig();
+      rig.cache.apply({ set: [cluster('a')] });
+      const client = rig.connect({ refuse: refuseBad, partial });
+      client.subscribe('clusters');
+      await client.until(() => client.names('clusters').length === 1);
+      await rig.server.waitAcked(rig.cache.apply({ set: [cluster('a', 'bad-1')] }));
+      const fresh = rig.connect({ refuse: refuseBad, partial });
+      fresh.subscribe('clusters');
+      await fresh.until(() => fresh.names('clusters').length === 1);
+      await rig.server.waitAcked(rig.cache.sequence);
+      assert.deepEqual(Buffer.from(fresh.get('clusters', 'a')?.body ?? []), bodyOf(cluster('a')));
+      assert.equal(fresh.log.length, 2);
+      assert.equal(rig.rejections.length, 1);
+    });
+
     it('forgives when the version that is in force all along comes back, and when the resource is removed', async () => {
       rig = await startRig();
       rig.cache.apply({ set: [cluster('a'), cluster('b')] });

@@ -1,5 +1,5 @@
 import { acceptResumed } from './answers.ts';
-import { versionOf } from './outbox.ts';
+import { versionOf } from './batches.ts';
 import { markNow, type StreamContext } from './stream-context.ts';
 import { entryOf, forget, fullStateTypes, markRemoval, markUpdate, type TypeState } from './stream-state.ts';
 
