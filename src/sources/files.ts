@@ -17,6 +17,10 @@ export interface FileSourceOptions extends SourceOptions {
   readonly log?: Log;
   /** Faults of the environment: no inotify watches left, an unreadable folder. The source goes on. */
   readonly onFault?: (fault: Fault) => void;
+  /** ms without an event after which what is gone from a file, or looks half written, is taken at its word; 50. */
+  readonly settleAfter?: number;
+  /** ms between looks at folders that the system does not watch for us; 1000. */
+  readonly rescanEvery?: number;
   readonly watch?: WatchDirectory;
 }
 
@@ -24,9 +28,8 @@ export interface FileSourceOptions extends SourceOptions {
 const QUIET = 1;
 /** ms after which they are read though events go on. */
 const MAX_WAIT = 20;
-/** ms without an event after which what is gone from a file, or looks half written, is taken at its word. */
+/** An editor that truncates and then writes does so within a few ms; deleting and making anew takes a little longer. */
 const SETTLED = 50;
-/** ms between looks at folders that the system does not watch for us. */
 const RESCAN = 1000;
 /** inotify queues 16384 events by default and drops the rest without our being told: after as many changes we look again. */
 const BURST = 2000;
@@ -43,6 +46,7 @@ export function openFileSource(options: FileSourceOptions): Source {
 class FileSource implements Source {
   readonly ready: Promise<void>;
   readonly #options: FileSourceOptions;
+  readonly #settleAfter: number;
   readonly #watcher: FolderWatcher;
   readonly #files = new Map<string, FileState>();
   readonly #claims = new Claims();
@@ -65,6 +69,7 @@ class FileSource implements Source {
 
   constructor(options: FileSourceOptions) {
     this.#options = options;
+    this.#settleAfter = options.settleAfter ?? SETTLED;
     this.#watcher = new FolderWatcher({
       paths: options.paths,
       onChange: (path) => this.#onChange(path),
@@ -192,8 +197,8 @@ class FileSource implements Source {
   }
 
   #unsettle(path: string, now: number): void {
-    this.#unsettled.set(path, now + SETTLED);
-    this.#settleTimer ??= setTimeout(() => this.#settle(), SETTLED);
+    this.#unsettled.set(path, now + this.#settleAfter);
+    this.#settleTimer ??= setTimeout(() => this.#settle(), this.#settleAfter);
   }
 
   #settle(): void {
@@ -228,11 +233,11 @@ class FileSource implements Source {
   #rescanSoon(): void {
     setTimeout(() => {
       if (!this.#closed) this.#watcher.rescan('all');
-    }, SETTLED).unref();
+    }, this.#settleAfter).unref();
   }
 
   #startRescans(): void {
-    this.#rescanTimer ??= setInterval(() => this.#watcher.rescan('unwatched'), RESCAN);
+    this.#rescanTimer ??= setInterval(() => this.#watcher.rescan('unwatched'), this.#options.rescanEvery ?? RESCAN);
   }
 }
 
