@@ -11,10 +11,24 @@ type RetryPolicy = MessageInitShape<typeof RetryPolicySchema>;
 const neverSeen = 'connect-failure,refused-stream,reset-before-request';
 
 /**
+ * Another endpoint than those tried before, if chance finds one in so many draws: the least busy of two is often the one that
+ * refuses everybody.
+ */
+const elsewhere = {
+  retryHostPredicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      configType: { case: 'typedConfig' as const, value: pack(PreviousHostsPredicateSchema, {}) },
+    },
+  ],
+  hostSelectionRetryMaxAttempts: 10n,
+};
+
+/**
  * Of every virtual host: an endpoint that has died and is still in the list costs no request. Nothing that a backend could
  * have acted on is repeated.
  */
-export const defaultRetry = { retryOn: neverSeen, numRetries: 2 } satisfies RetryPolicy;
+export const defaultRetry = { retryOn: neverSeen, numRetries: 2, ...elsewhere } satisfies RetryPolicy;
 
 /** GEP-1731. Several tries go to different endpoints where there are several. */
 export function retryToEnvoy(retry: Retry | undefined, tryTimeoutMs: number | undefined): RetryPolicy | undefined {
@@ -28,12 +42,6 @@ export function retryToEnvoy(retry: Retry | undefined, tryTimeoutMs: number | un
     ...(retry.backoffMs === undefined || retry.backoffMs <= 0
       ? {}
       : { retryBackOff: { baseInterval: duration(retry.backoffMs), maxInterval: duration(retry.backoffMs * 10) } }),
-    retryHostPredicate: [previousHosts],
-    hostSelectionRetryMaxAttempts: 3n,
+    ...elsewhere,
   };
 }
-
-const previousHosts = {
-  name: 'envoy.retry_host_predicates.previous_hosts',
-  configType: { case: 'typedConfig' as const, value: pack(PreviousHostsPredicateSchema, {}) },
-};
