@@ -1,6 +1,7 @@
 import { equal } from '../lib/equal.ts';
-import { assert } from '../lib/fault.ts';
-import { Collection, type Dependent, type Index, type Unlink } from './collection.ts';
+import { Collection } from './collection.ts';
+import type { Dependent, Dependents } from './dependents.ts';
+import type { Index } from './index-of.ts';
 
 /** How a transformation reads other collections: each read is remembered, and a change of what was read runs it again. */
 export interface Fetch {
@@ -27,7 +28,9 @@ class Cell<V> implements Dependent, Fetch {
   readonly owner: DerivedCollection<V>;
   readonly key: string;
   outputs: readonly string[] = none;
-  unlinks: readonly Unlink[] = noLinks;
+  /** What it read by key, in pairs: whose dependents it is among, and the key. */
+  #reads: (Dependents | string)[] = noReads;
+  #wholes: { deleteDependentOfAll(dependent: Dependent): void }[] | undefined;
 
   constructor(owner: DerivedCollection<V>, key: string) {
     this.owner = owner;
@@ -38,37 +41,51 @@ class Cell<V> implements Dependent, Fetch {
   }
   get<T>(collection: Collection<T>, key: string): T | undefined {
     this.#check(collection);
-    this.#keep(collection.dependOnKey(key, this));
+    this.#keep(collection.dependents, key);
     return collection.get(key);
   }
   by<T>(index: Index<T>, indexKey: string): T[] {
     this.#check(index.of);
-    this.#keep(index.dependOnKey(indexKey, this));
+    this.#keep(index.dependents, indexKey);
     return index.get(indexKey);
   }
   count<T>(index: Index<T>, indexKey: string): number {
     this.#check(index.of);
-    this.#keep(index.dependOnKey(indexKey, this));
+    this.#keep(index.dependents, indexKey);
     return index.count(indexKey);
   }
   all<T>(collection: Collection<T>): T[] {
     this.#check(collection);
-    this.#keep(collection.dependOnAll(this));
+    collection.addDependentOfAll(this);
+    this.#wholes ??= [];
+    this.#wholes.push(collection);
     return [...collection.values()];
   }
+  /** Forgets what it read. */
   release(): void {
-    for (const unlink of this.unlinks) unlink();
-    this.unlinks = noLinks;
+    for (let i = 0; i < this.#reads.length; i += 2) {
+      (this.#reads[i] as Dependents).delete(this.#reads[i + 1] as string, this);
+    }
+    this.#reads = noReads;
+    for (const whole of this.#wholes ?? []) whole.deleteDependentOfAll(this);
+    this.#wholes = undefined;
   }
-  #keep(unlink: Unlink): void {
-    if (this.unlinks === noLinks) this.unlinks = [unlink];
-    else (this.unlinks as Unlink[]).push(unlink);
+  /** Whether it read anything. */
+  get reads(): boolean {
+    return this.#reads.length > 0 || this.#wholes !== undefined;
   }
-  #check<T>(collection: Collection<T>): void {
-    assert(
-      collection.rank < this.owner.rank,
-      `${this.owner.name} reads ${collection.name}, which was created after it`,
-    );
+  /** As long as it needs to be: an array that was pushed to has room for seventeen. */
+  trim(): void {
+    if (this.#reads.length > 0) this.#reads = this.#reads.slice();
+  }
+  #keep(dependents: Dependents, key: string): void {
+    dependents.add(key, this);
+    if (this.#reads === noReads) this.#reads = [dependents, key];
+    else this.#reads.push(dependents, key);
+  }
+  #check(collection: { readonly rank: number; readonly name: string }): void {
+    if (collection.rank < this.owner.rank) return;
+    throw new Error(`bug: ${this.owner.name} reads ${collection.name}, which was created after it`);
   }
 }
 
@@ -138,16 +155,16 @@ export class DerivedCollection<V> extends Collection<V> {
         else keys.push(key);
       }
       cell.outputs = keys ?? none;
-      // As long as it needs to be: an array that was pushed to has room for seventeen.
-      if (cell.unlinks.length > 1) cell.unlinks = cell.unlinks.slice();
+      cell.trim();
       // Many inputs give nothing (a diagnostic for each object, say): they cost nothing either.
-      if (keys === undefined && cell.unlinks.length === 0) this.#cells.delete(inputKey);
+      if (keys === undefined && !cell.reads) this.#cells.delete(inputKey);
       else this.#cells.set(inputKey, cell);
     }
     for (const [key, value] of given) {
       const old = this.items.get(key);
       // What is there already was this turn's to replace, once: else another input has just given it, or gave it before.
-      assert(old === undefined || gone.delete(key), `${this.name}: two inputs give the output ${key}`);
+      if (old !== undefined && !gone.delete(key))
+        throw new Error(`bug: ${this.name}: two inputs give the output ${key}`);
       if (old === undefined || !this.#equal(old, value)) this.write(key, value);
     }
     for (const key of gone) this.write(key, undefined);
@@ -156,4 +173,4 @@ export class DerivedCollection<V> extends Collection<V> {
 }
 
 const none: readonly string[] = [];
-const noLinks: readonly Unlink[] = [];
+const noReads: (Dependents | string)[] = [];

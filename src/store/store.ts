@@ -1,6 +1,7 @@
 import { equal } from '../lib/equal.ts';
-import { Collection, Index } from './collection.ts';
+import { Collection } from './collection.ts';
 import { type Derivation, DerivedCollection, type Fetch, type Outputs } from './derived.ts';
+import { Index } from './index-of.ts';
 
 /** A collection that sources write. Writing an equal value is no change. */
 export class Table<V> extends Collection<V> {
@@ -106,7 +107,7 @@ export class Store {
       () => this.#schedule(),
     );
     for (const input of inputs) {
-      input.onEach((change) => derived.markDirty(change.key));
+      input.onEach((key) => derived.markDirty(key));
       for (const key of input.keys()) derived.markDirty(key);
     }
     return this.#addDerived(derived);
