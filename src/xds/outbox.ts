@@ -276,7 +276,7 @@ export class Outbox {
       // Envoy builds a changed cluster anew and waits for its endpoints, but does not ask for them again; nor for those
       // of a cluster that went and came back before it had sent word.
       const endpoints = stateOf(this.#stream, 'endpoints');
-      for (const { form } of items) {
+      for (const { form } of endpoints.started || replaced.size > 0 ? items : []) {
         const name = edsNameOf(form);
         if (name === undefined || this.#stream.cache.get('endpoints', name) === undefined) continue;
         const subscribed = interested(endpoints, name);

@@ -1,3 +1,4 @@
+import { assert } from '../lib/fault.ts';
 import { type Resource, type ResourceType, resourceTypes } from '../mesh/envoy/resource.ts';
 
 /**
@@ -13,7 +14,7 @@ export function resourcePrefix(protocol: Protocol, resource: Resource): Buffer {
   const cache = prefixes[protocol];
   let prefix = cache.get(resource);
   if (prefix === undefined) {
-    prefix = protocol === 'delta' ? deltaPrefix(resource) : inField(2, anyPrefix(resource), resource.body.length);
+    prefix = protocol === 'delta' ? deltaPrefix(resource) : sotwPrefix(resource);
     cache.set(resource, prefix);
   }
   return prefix;
@@ -49,38 +50,78 @@ export function sotwResponse(
   return Buffer.concat(parts);
 }
 
-function deltaPrefix(resource: Resource): Buffer {
-  const any = anyPrefix(resource);
-  const before = Buffer.concat([
-    field(1, resource.version),
-    field(3, resource.name),
-    inField(2, any, resource.body.length),
-  ]);
-  return inField(2, before, resource.body.length);
+function deltaPrefix({ type, name, version, body }: Resource): Buffer {
+  const any = anyLength(type, body.length);
+  const [names, versions] = [Buffer.byteLength(name), Buffer.byteLength(version)];
+  const resource = fieldLength(versions) + fieldLength(names) + fieldLength(any);
+  const prefix = new Prefix(fieldLength(resource) - body.length);
+  return prefix
+    .field(2, resource)
+    .field(1, versions)
+    .text(version, versions)
+    .field(3, names)
+    .text(name, names)
+    .field(2, any)
+    .any(type, body.length)
+    .done();
 }
 
-function anyPrefix(resource: Resource): Buffer {
-  return Buffer.concat([field(1, resourceTypes[resource.type]), tag(2), varint(resource.body.length)]);
+function sotwPrefix({ type, body }: Resource): Buffer {
+  const any = anyLength(type, body.length);
+  return new Prefix(fieldLength(any) - body.length).field(2, any).any(type, body.length).done();
 }
 
-/** `start` as the beginning of a length-delimited field that goes on for `rest` more bytes. */
-function inField(number: number, start: Buffer, rest: number): Buffer {
-  return Buffer.concat([tag(number), varint(start.length + rest), start]);
+/** Bytes of an Any with a value of `length` bytes. */
+function anyLength(type: ResourceType, length: number): number {
+  return fieldLength(resourceTypes[type].length) + fieldLength(length);
+}
+
+/** Bytes of a field of `length` bytes with its tag; all our numbers are below 16, so a tag is one byte. */
+function fieldLength(length: number): number {
+  return 1 + varintLength(length) + length;
+}
+
+function varintLength(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
+}
+
+/** Writes fields into a buffer of known size: a hundred thousand of these are made when a large cache is first sent. */
+class Prefix {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(size: number) {
+    this.#bytes = Buffer.allocUnsafe(size);
+  }
+
+  field(number: number, length: number): this {
+    this.#bytes[this.#at++] = (number << 3) | 2;
+    let rest = length;
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest & 0x7f) | 0x80;
+    this.#bytes[this.#at++] = rest;
+    return this;
+  }
+
+  text(text: string, length: number): this {
+    this.#bytes.write(text, this.#at);
+    this.#at += length;
+    return this;
+  }
+
+  any(type: ResourceType, length: number): this {
+    const url = resourceTypes[type];
+    return this.field(1, url.length).text(url, url.length).field(2, length);
+  }
+
+  done(): Buffer {
+    assert(this.#at === this.#bytes.length, `a prefix of ${this.#at} bytes where ${this.#bytes.length} were planned`);
+    return this.#bytes;
+  }
 }
 
 function field(number: number, text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([tag(number), varint(bytes.length), bytes]);
-}
-
-function tag(number: number): Buffer {
-  return varint((number << 3) | 2);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest & 0x7f) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
+  const length = Buffer.byteLength(text);
+  return new Prefix(fieldLength(length)).field(number, length).text(text, length).done();
 }
