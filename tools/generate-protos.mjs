@@ -93,6 +93,7 @@ plugins:
 const buf = (...args) =>
   execFileSync(node, [join(root, 'node_modules/@bufbuild/buf/bin/buf'), ...args], { cwd: work, stdio: 'inherit' });
 buf('generate', ...[...wanted].flatMap((file) => ['--path', file]));
+useOwnFileDesc(fresh);
 buf('build', '--exclude-source-info', '-o', join(fresh, 'envoy-descriptors.binpb'));
 writeFileSync(join(fresh, '.stamp'), stamp);
 rmSync(out, { recursive: true, force: true });
@@ -109,6 +110,25 @@ function protoFiles(dir, prefix = '') {
         ? [prefix + entry.name]
         : [],
   );
+}
+
+/** Has generated files call our `fileDesc` (src/lib/file-desc.ts says why). */
+function useOwnFileDesc(dir, depth = 1) {
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) useOwnFileDesc(path, depth + 1);
+    else if (entry.name.endsWith('_pb.ts')) {
+      const text = readFileSync(path, 'utf8');
+      const changed = text.replace(
+        /^import \{(.*)\bfileDesc\b,? ?(.*)\} from "@bufbuild\/protobuf\/codegenv2";$/m,
+        (_, before, after) =>
+          `import {${before}${after}} from "@bufbuild/protobuf/codegenv2";\n` +
+          `import { fileDesc } from "${'../'.repeat(depth)}lib/file-desc.ts";`,
+      );
+      if (changed === text) throw new Error(`${path}: no import of fileDesc to replace`);
+      writeFileSync(path, changed);
+    }
+  }
 }
 
 /** Adds `ignore_empty` to every rules message at its upstream field number (protoc-gen-validate 0.6.2 and later). */
