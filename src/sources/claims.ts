@@ -48,11 +48,17 @@ export class Claims {
     const added = now.filter(({ items }) => !kept.delete(items));
     // What is left in `kept` is gone.
     const removed = new Map<string, Claim>();
+    const keys = new Set<string>(old.length === 0 ? [] : this.#duplicates);
     for (const document of old)
       if (kept.has(document.items))
         for (const claim of claimsOf(path, document)) removed.set(this.#remove(claim), claim);
-    const order = new Map(now.map(({ items }, i) => [items, i]));
-    for (const document of added) for (const claim of claimsOf(path, document)) removed.delete(this.#add(claim, order));
+    for (const document of added)
+      for (const claim of claimsOf(path, document)) {
+        const key = this.#add(claim);
+        removed.delete(key);
+        keys.add(key);
+      }
+    this.#sort(path, keys, now);
     for (const [key, claim] of removed) this.#linger(key, claim);
     if (now.length === 0) this.#documents.delete(path);
     else this.#documents.set(path, now);
@@ -108,22 +114,30 @@ export class Claims {
     return entry?.live[0] ?? entry?.lingering;
   }
 
-  #add(claim: Claim, order: ReadonlyMap<Document['items'], number>): string {
+  #add(claim: Claim): string {
     const ref = refOf(claim.object);
     const key = refKey(ref);
     this.#touched.add(key);
     const entry = this.#entries.get(key);
-    if (entry === undefined) {
-      this.#entries.set(key, { ref, live: [claim] });
-      return key;
+    if (entry === undefined) this.#entries.set(key, { ref, live: [claim] });
+    else {
+      if (entry.lingering?.file === claim.file) delete entry.lingering;
+      entry.live = [...entry.live, claim];
     }
-    if (entry.lingering?.file === claim.file) delete entry.lingering;
-    const index = order.get(claim.items) as number;
-    const at = entry.live.findIndex(
-      ({ file, items }) => file > claim.file || (file === claim.file && (order.get(items) as number) > index),
-    );
-    entry.live = at < 0 ? [...entry.live, claim] : entry.live.toSpliced(at, 0, claim);
     return key;
+  }
+
+  /** Puts claims to the same object in order; documents that stayed the same may have changed places. */
+  #sort(path: string, keys: ReadonlySet<string>, documents: readonly Document[]): void {
+    let order: Map<Document['items'], number> | undefined;
+    for (const key of keys) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined || entry.live.length < 2) continue;
+      order ??= new Map(documents.map(({ items }, i) => [items, i]));
+      const index = ({ file, items }: Claim): number => (file === path ? (order?.get(items) ?? 0) : 0);
+      entry.live = entry.live.toSorted((a, b) => (a.file === b.file ? index(a) - index(b) : a.file < b.file ? -1 : 1));
+      this.#touched.add(key);
+    }
   }
 
   #remove({ file, items, object }: Claim): string {

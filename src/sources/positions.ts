@@ -56,7 +56,7 @@ export class Positions {
     let node = root;
     let found = true;
     for (const segment of parsePath(field)) {
-      const next = node.entries?.get(segment) ?? node.entries?.get('<<');
+      const next = node.entries?.get(segment) ?? merged(node, segment);
       if (next === undefined) {
         found = false;
         break;
@@ -95,8 +95,15 @@ function firstContent(text: string): number {
   return 0;
 }
 
-/** The events give the place behind the opening quote. */
-function startOf({ style, valueStart }: ScalarEvent): number {
+/** What a merge key brings in: its own place where it is written there, the merge key where it comes from elsewhere. */
+function merged(node: Node, segment: string | number): Node | undefined {
+  const source = node.entries?.get('<<');
+  return source?.entries === undefined ? source : source.entries.get(segment);
+}
+
+/** The events give the place behind the opening quote, and none for an empty value. */
+function startOf({ style, valueStart }: ScalarEvent): number | undefined {
+  if (valueStart < 0) return undefined;
   return style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED ? valueStart - 1 : valueStart;
 }
 
@@ -119,7 +126,10 @@ class TreeBuilder {
     const event = this.#events[this.#next++];
     if (event === undefined || event.type === EVENT_ID.POP || event.type === EVENT_ID.DOCUMENT)
       throw new Error('events end in the middle of a node');
-    if (event.type === EVENT_ID.SCALAR) return { start: startOf(event), key: key ?? startOf(event) };
+    if (event.type === EVENT_ID.SCALAR) {
+      const start = startOf(event) ?? key ?? 0;
+      return { start, key: key ?? start };
+    }
     if (event.type === EVENT_ID.ALIAS) return { start: event.anchorStart - 1, key: key ?? event.anchorStart - 1 };
     const entries = new Map<string | number, Node>();
     const isMapping = event.type === EVENT_ID.MAPPING;
