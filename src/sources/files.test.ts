@@ -70,6 +70,17 @@ describe('a file source', () => {
       await recorder.until(() => recorder.batches.length === 3);
     });
 
+    it('waits for the last line of one that is written slowly', async () => {
+      folder.write('a.yaml', yaml('a', '1'));
+      await open({ settleAfter: NEVER });
+      const more = `${yaml('a', '2')}binaryData:\n  a: YQ==\n`;
+      folder.write('a.yaml', more.slice(0, -3));
+      await caughtUp();
+      assert.equal(value('a'), '1');
+      folder.write('a.yaml', more);
+      await recorder.until(() => value('a') === '2');
+    });
+
     it('takes a file that stays shorter at its word', async () => {
       folder.write('a.yaml', `${yaml('a')}---\n${yaml('b')}`);
       await open();

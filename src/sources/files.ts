@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
-import type { Diagnostic, Location, ObjectRef } from '../api/index.ts';
-import { equal } from '../lib/equal.ts';
+import type { Location, ObjectRef } from '../api/index.ts';
 import type { Fault } from '../lib/fault.ts';
 import type { Log } from '../lib/log.ts';
 import { Claims } from './claims.ts';
@@ -59,7 +58,6 @@ class FileSource implements Source {
   readonly #before = new Map<string, FileState>();
   /** Unsettled files that were not taken over, since they look half written. */
   readonly #postponed = new Set<string>();
-  #diagnostics: readonly Diagnostic[] | undefined;
   #dirtySince = 0;
   #loaded = false;
   #closed = false;
@@ -224,10 +222,8 @@ class FileSource implements Source {
     if (!this.#loaded || this.#closed) return;
     const changes = this.#claims.take();
     if (changes.length > 0) this.#options.sink({ changes });
-    const diagnostics = this.#report.all(this.#watcher.missing());
-    if (this.#diagnostics !== undefined && equal(diagnostics, this.#diagnostics)) return;
-    this.#diagnostics = diagnostics;
-    this.#options.onDiagnostics(diagnostics);
+    const diagnostics = this.#report.take(this.#watcher.missing());
+    if (diagnostics !== undefined) this.#options.onDiagnostics(diagnostics);
   }
 
   #rescanSoon(): void {
@@ -243,11 +239,10 @@ class FileSource implements Source {
 
 /**
  * A writer that truncates and then writes is caught in the middle: nothing is there, or only the beginning of what was,
- * or less than before without the line end that it used to have.
+ * or the text lacks the line end that it used to have.
  */
 function looksHalfWritten(before: string, now: string): boolean {
-  if (now.length >= before.length) return false;
-  return before.startsWith(now) || (before.endsWith('\n') && !now.endsWith('\n'));
+  return (before.endsWith('\n') && !now.endsWith('\n')) || (now.length < before.length && before.startsWith(now));
 }
 
 function stampNow(path: string): string | undefined {

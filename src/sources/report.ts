@@ -1,4 +1,5 @@
 import { type Diagnostic, formatRef, type Location, type ObjectRef } from '../api/index.ts';
+import { equal } from '../lib/equal.ts';
 import type { Claim, Claims } from './claims.ts';
 import { type Document, diagnosticsOf, type FileState } from './file-state.ts';
 import { contentStart, Positions } from './positions.ts';
@@ -8,6 +9,10 @@ export class Report {
   readonly #files: ReadonlyMap<string, FileState>;
   readonly #claims: Claims;
   readonly #perFile = new Map<string, readonly Diagnostic[]>();
+  /** Something may be different from `#taken`: comparing 10,000 diagnostics after each change of one file would be slow. */
+  #stale = true;
+  #missing = '';
+  #taken: readonly Diagnostic[] | undefined;
 
   constructor(files: ReadonlyMap<string, FileState>, claims: Claims) {
     this.#files = files;
@@ -18,18 +23,33 @@ export class Report {
   update(path: string): void {
     const file = this.#files.get(path);
     const diagnostics = file === undefined ? [] : diagnosticsOf(file);
-    if (diagnostics.length === 0) this.#perFile.delete(path);
-    else this.#perFile.set(path, diagnostics);
+    if (diagnostics.length > 0) this.#perFile.set(path, diagnostics);
+    else if (!this.#perFile.delete(path)) return;
+    this.#stale = true;
   }
 
   /** By file, then those about more than one. */
-  all(missing: readonly string[]): readonly Diagnostic[] {
+  all(missing: readonly string[], duplicates = this.#duplicates()): readonly Diagnostic[] {
     const files = [...this.#perFile.keys()].sort();
     return [
       ...missing.map(missingPath),
       ...files.flatMap((path) => this.#perFile.get(path) as readonly Diagnostic[]),
-      ...this.#duplicates(),
+      ...duplicates,
     ];
+  }
+
+  /** All of them, if that is not what was taken last. */
+  take(missing: readonly string[]): readonly Diagnostic[] | undefined {
+    const names = missing.join('\n');
+    const duplicates = this.#duplicates();
+    const had = this.#taken?.at(-1)?.reason === DUPLICATE;
+    if (!this.#stale && names === this.#missing && duplicates.length === 0 && !had) return undefined;
+    this.#stale = false;
+    this.#missing = names;
+    const all = this.all(missing, duplicates);
+    if (this.#taken !== undefined && equal(all, this.#taken)) return undefined;
+    this.#taken = all;
+    return all;
   }
 
   /** Where an object, or a field of it, stands. */
@@ -63,10 +83,12 @@ export class Report {
   }
 }
 
+const DUPLICATE = 'DuplicateObject';
+
 function duplicate(object: ObjectRef, first: Location, location: Location): Diagnostic {
   return {
     severity: 'error',
-    reason: 'DuplicateObject',
+    reason: DUPLICATE,
     message: `${formatRef(object)} is at ${first.file}:${first.line} already; the one at ${location.file}:${location.line} is not in force`,
     hint: 'remove one of the two, or rename it',
     object,
