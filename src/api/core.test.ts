@@ -178,18 +178,18 @@ describe('Secret and ConfigMap', () => {
     const { data } = accepted('Secret', tls);
     assert.deepEqual([text(data['tls.crt']), text(data['tls.key'])], ['cert', 'key']);
     const both = object('Secret', { data: { a: 'YQ==' }, stringData: { a: 'b' } });
-    assert.equal(text(accepted('Secret', both).data['a']), 'b');
+    assert.equal(text(accepted('Secret', both).data.a), 'b');
     assert.equal(accepted('Secret', both).type, 'Opaque');
   });
 
   it('take base64 with line breaks, and none', () => {
     const read = accepted('Secret', object('Secret', { data: { a: 'Y2Vy\ndA==\n', b: '' } })).data;
-    assert.deepEqual([text(read['a']), text(read['b'])], ['cert', '']);
+    assert.deepEqual([text(read.a), text(read.b)], ['cert', '']);
   });
 
   it('keep text and bytes of a ConfigMap apart', () => {
     const read = accepted('ConfigMap', object('ConfigMap', { data: { a: 'b' }, binaryData: { c: 'ZA==' } }));
-    assert.deepEqual([read.data, text(read.binaryData['c'])], [{ a: 'b' }, 'd']);
+    assert.deepEqual([read.data, text(read.binaryData.c)], [{ a: 'b' }, 'd']);
   });
 
   refusals(tls, [

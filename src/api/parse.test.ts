@@ -97,7 +97,7 @@ describe('parseObject', () => {
     ) as unknown;
     const secret = parseObject(raw).object;
     assert.deepEqual(secret?.kind === 'Secret' && Object.keys(secret.data), ['__proto__']);
-    assert.equal(({} as Record<string, unknown>)['x'], undefined);
+    assert.equal(({} as Record<string, unknown>).x, undefined);
   });
 
   it('tells at most so much about one object', () => {

@@ -112,12 +112,12 @@ function unknownKind(
 
 /** The name of an object that may be wrong otherwise. */
 function refOfRaw(raw: Record<string, unknown>, kind: Kind): ObjectRef | undefined {
-  const meta = raw['metadata'];
-  if (!isObject(meta) || typeof meta['name'] !== 'string' || meta['name'] === '') return undefined;
+  const meta = raw.metadata;
+  if (!isObject(meta) || typeof meta.name !== 'string' || meta.name === '') return undefined;
   const target = kind.reads === kind.kind ? kind.group : 'gateway.networking.k8s.io';
-  const name = meta['name'];
+  const name = meta.name;
   if (!kind.namespaced) return { group: target, kind: kind.reads, name };
-  const namespace = typeof meta['namespace'] === 'string' && meta['namespace'] !== '' ? meta['namespace'] : 'default';
+  const namespace = typeof meta.namespace === 'string' && meta.namespace !== '' ? meta.namespace : 'default';
   return { group: target, kind: kind.reads, namespace, name };
 }
 
@@ -179,7 +179,7 @@ function itemsOf(raw: unknown): readonly unknown[] | undefined {
   const itemKind = kind.slice(0, -'List'.length);
   if (itemKind === '') return items;
   return items.map((item) =>
-    isObject(item) && item['kind'] === undefined ? { apiVersion, kind: itemKind, ...item } : item,
+    isObject(item) && item.kind === undefined ? { apiVersion, kind: itemKind, ...item } : item,
   );
 }
 

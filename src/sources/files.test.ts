@@ -28,7 +28,7 @@ describe('a file source', () => {
   const names = (): readonly string[] => recorder.names.filter((name) => !name.startsWith('marker-'));
   const value = (name: string): string | undefined => {
     const object = [...recorder.objects.values()].find(({ metadata }) => metadata.name === name);
-    return object?.kind === 'ConfigMap' ? object.data['value'] : undefined;
+    return object?.kind === 'ConfigMap' ? object.data.value : undefined;
   };
   const problems = (): readonly string[] =>
     recorder.diagnostics.map(({ reason, location }) => {

@@ -18,7 +18,7 @@ describe('a file source and its folders', () => {
   };
   const value = (name: string): string | undefined => {
     const object = [...recorder.objects.values()].find(({ metadata }) => metadata.name === name);
-    return object?.kind === 'ConfigMap' ? object.data['value'] : undefined;
+    return object?.kind === 'ConfigMap' ? object.data.value : undefined;
   };
   const reasons = (): readonly string[] => recorder.diagnostics.map(({ reason }) => reason);
 

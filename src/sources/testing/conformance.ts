@@ -44,7 +44,7 @@ export function sourceConformance(title: string, createRig: () => Rig): void {
     };
     const value = (name: string): string | undefined => {
       const object = [...recorder.objects.values()].find(({ metadata }) => metadata.name === name);
-      return object?.kind === 'ConfigMap' ? object.data['value'] : undefined;
+      return object?.kind === 'ConfigMap' ? object.data.value : undefined;
     };
 
     beforeEach(() => {
