@@ -48,8 +48,9 @@ function readAll(descriptor: number, size: number): Buffer {
   for (;;) {
     const count = readSync(descriptor, buffer, length, buffer.length - length, length);
     length += count;
-    if (count === 0 || length > MAX_FILE_BYTES) return buffer.subarray(0, length);
-    if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
+    // Less than was asked for is the end of a plain file.
+    if (length < buffer.length || count === 0 || length > MAX_FILE_BYTES) return buffer.subarray(0, length);
+    buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
   }
 }
 
