@@ -1,14 +1,23 @@
 /** Strings up to this length are copied by a loop: cheaper than a call into the runtime. */
 const shortString = 40;
 
+/**
+ * Bytes of one allocation that encodings share, and the size from which one gets its own: an ArrayBuffer each costs four times
+ * the time (1.5 us) and as much memory again. Kept small, since a slab lives as long as anything in it.
+ */
+const slabSize = 16_384;
+const largeEncoding = 2_048;
+
 /** A growing buffer with protobuf's wire encodings. */
 export class Wire {
   #buffer = Buffer.allocUnsafe(1 << 16);
+  #slab = new ArrayBuffer(0);
+  #slabUsed = 0;
   position = 0;
 
   /** A copy of what was written since `start`. */
   take(start: number): Uint8Array {
-    const bytes = new Uint8Array(this.position - start);
+    const bytes = this.#allocate(this.position - start);
     bytes.set(this.#buffer.subarray(start, this.position));
     return bytes;
   }
@@ -116,6 +125,17 @@ export class Wire {
       this.varint(length);
       this.position += length;
     } else this.#buffer[start] = length;
+  }
+
+  #allocate(size: number): Uint8Array {
+    if (size >= largeEncoding) return new Uint8Array(size);
+    if (this.#slabUsed + size > this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(slabSize);
+      this.#slabUsed = 0;
+    }
+    const bytes = new Uint8Array(this.#slab, this.#slabUsed, size);
+    this.#slabUsed += size;
+    return bytes;
   }
 
   #reserve(size: number): void {
