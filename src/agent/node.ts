@@ -5,18 +5,30 @@ import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
 import { applyBatch, inputKinds } from '../mesh/inputs.ts';
 import { Envoy } from '../proxy/index.ts';
 import { openFileSource } from '../sources/index.ts';
-import { collectDiagnostics, type Locate, rejectionKey, type ServedRow, servedRows } from '../status/index.ts';
+import {
+  collectDiagnostics,
+  type Locate,
+  located,
+  rejectionKey,
+  type ServedRow,
+  servedRows,
+  type Trial,
+  trials,
+} from '../status/index.ts';
 import { startMetrics } from '../telemetry/metrics.ts';
 import { ResourceCache, serveXds } from '../xds/index.ts';
 import { serveApi } from './api-server.ts';
+import { followChanges } from './applied.ts';
 import { createControlPlane } from './control-plane.ts';
-import { logDiagnostics } from './diagnostics-log.ts';
+import { followDiagnostics, logDiagnostics } from './diagnostics-log.ts';
 import { runEchoBackends } from './echo/backends.ts';
 import type { NodeOptions } from './node-options.ts';
 import type { NodeStatus } from './node-status.ts';
 import { observePlane } from './plane-metrics.ts';
 import { feedResources } from './resource-feed.ts';
+import { sharedPorts } from './shared-ports.ts';
 import { tracingOf } from './tracing.ts';
+import type { NodeWatcher } from './watcher.ts';
 import { xdsTcp } from './xds-tcp.ts';
 
 /** One mesh node, running. */
@@ -25,6 +37,8 @@ export interface RunningNode {
   diagnostics(): Diagnostic[];
   /** At most so many rows. */
   served(most: number): ServedRow[];
+  /** Commands for a person to try. */
+  trials(): Trial[];
   /** Drains Envoy, then ends everything. */
   close(): Promise<void>;
 }
@@ -34,7 +48,11 @@ export interface RunningNode {
  * was there at the start.
  * @throws Fault of the part that could not start; nothing is left running then.
  */
-export async function startNode(options: NodeOptions, signal?: AbortSignal): Promise<RunningNode> {
+export async function startNode(
+  options: NodeOptions,
+  signal?: AbortSignal,
+  watcher?: NodeWatcher,
+): Promise<RunningNode> {
   const log = createLog(options.log);
   const started = Date.now();
   const parts = new AsyncDisposableStack();
@@ -71,19 +89,24 @@ export async function startNode(options: NodeOptions, signal?: AbortSignal): Pro
       adminSocket: envoy.admin.socketPath,
       onFlush: (info) => {
         planeMetrics.flushed(info);
-        feed.publish();
+        const sequence = feed.publish();
+        following?.published(sequence);
       },
     });
     const cache = new ResourceCache();
     const feed = feedResources(plane.resources, cache);
     planeMetrics.watch(plane);
 
+    let following: ReturnType<typeof followChanges> | undefined;
     let sourceDiagnostics: readonly Diagnostic[] = [];
+    let shared: readonly Diagnostic[] = [];
+    watcher?.stage(`reading ${options.paths.join(' ')}`);
     const source = openFileSource({
       paths: options.paths,
       log,
       sink: (batch) => {
         planeMetrics.received(batch.changes.length);
+        following?.received(batch);
         applyBatch(plane.tables, batch);
       },
       onDiagnostics: (diagnostics) => {
@@ -93,8 +116,13 @@ export async function startNode(options: NodeOptions, signal?: AbortSignal): Pro
     });
     parts.defer(() => source.close());
     const locate: Locate = (ref, field) => source.locationOf(ref, field);
-    const diagnostics = () => collectDiagnostics(sourceDiagnostics, plane.diagnostics, locate);
-    const reporter = logDiagnostics(plane.diagnostics, diagnostics, log);
+    const diagnostics = () => collectDiagnostics([...sourceDiagnostics, ...shared], plane.diagnostics, locate);
+    const reporter = followDiagnostics(
+      plane.diagnostics,
+      diagnostics,
+      watcher === undefined ? logDiagnostics(log) : watcher.diagnostics.bind(watcher),
+    );
+    parts.defer(() => reporter.close());
 
     // A start that fails at once (no Envoy, state directory in use) must not wait for the files.
     await Promise.race([source.ready, serving.then(() => source.ready)]);
@@ -117,14 +145,17 @@ export async function startNode(options: NodeOptions, signal?: AbortSignal): Pro
     });
     parts.defer(() => xds.close());
 
+    const listeners = () => plane.listeners.flatMap((collection) => [...collection.values()]);
+    const isRefused = (name: string) => plane.rejections.table.has(rejectionKey({ type: 'listeners', name }));
     const served = (most: number): ServedRow[] => {
       const routesOf = (table: string) => plane.routesByTable.flatMap((index) => index.get(table));
-      return servedRows(
-        plane.listeners.flatMap((collection) => [...collection.values()]),
-        routesOf,
-      ).slice(0, most);
+      return servedRows(listeners(), routesOf, isRefused, most);
+    };
+    const lookForSharedPorts = () => {
+      shared = sharedPorts(listeners(), envoy.pid).map((diagnostic) => located(diagnostic, locate));
     };
     const status = (): NodeStatus => {
+      lookForSharedPorts();
       const found = diagnostics();
       const streams = xds.status();
       const problems = [
@@ -169,11 +200,25 @@ export async function startNode(options: NodeOptions, signal?: AbortSignal): Pro
       },
     });
     parts.defer(() => api.close());
+    watcher?.stage('waiting for Envoy to take its configuration');
     await serving;
+    lookForSharedPorts();
+    if (shared.length > 0) reporter.changed();
+    if (watcher !== undefined)
+      following = followChanges(
+        (sequence) => xds.waitAcked(sequence),
+        (applied) => watcher.applied(applied),
+      );
     const running = parts.move();
     // Envoy must be drained while xDS and the echo backends still answer: the stack ends them in the reverse order.
     running.defer(() => envoy.stop());
-    return { status, diagnostics, served, close: () => running.disposeAsync() };
+    return {
+      status,
+      diagnostics,
+      served,
+      trials: () => trials(served(1000), { echo: echo.running }),
+      close: () => running.disposeAsync(),
+    };
   } catch (error) {
     await parts.disposeAsync();
     throw error;

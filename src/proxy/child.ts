@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Logger } from 'pino';
-import { LineSplitter, type LogLevel, logFormat, parseLogLine } from './log-lines.ts';
+import { isRefusal, LineSplitter, type LogLevel, logFormat, parseLogLine } from './log-lines.ts';
 
 export interface SpawnOptions {
   readonly binary: string;
@@ -17,6 +17,8 @@ export interface SpawnOptions {
   readonly listenerDrainSeconds: number;
   /** Where Envoy's stdout (access logs) goes: ours, nowhere, or a file descriptor. */
   readonly stdout: 'inherit' | 'ignore' | number;
+  /** It was asked to stop: what it warns of then (streams that end) is its end. */
+  readonly stopping: () => boolean;
 }
 
 export interface Exit {
@@ -69,7 +71,10 @@ export function spawnEnvoy(options: SpawnOptions): EnvoyChild {
   const lastLines: string[] = [];
   const lines = new LineSplitter((line) => {
     if (lastLines.push(line) > keptLines) lastLines.shift();
-    const { level, component, message } = parseLogLine(line);
+    const parsed = parseLogLine(line);
+    const { component, message } = parsed;
+    const expected = isRefusal(parsed) || (parsed.level === 'warn' && options.stopping());
+    const level = expected ? 'debug' : parsed.level;
     logger[level]({ component: component || 'stderr' }, message);
   });
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => lines.push(chunk));

@@ -166,6 +166,7 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
       ...{ binary, logger, logLevel, concurrency, listenerDrainSeconds, stdout },
       bootstrapPath: this.#bootstrapPath,
       modulesDir: this.#options.modulesDir ?? modulesDir(),
+      stopping: () => this.#stopRequested.signal.aborted,
     });
   }
 

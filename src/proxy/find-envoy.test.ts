@@ -42,7 +42,9 @@ describe('findEnvoy', () => {
   it('says what to do when there is none', async () => {
     const cached = join(dir, 'nowhere');
     await assert.rejects(findEnvoy({ env: env({}), cached }), { code: 'ENVOY_NOT_FOUND', hint: /make setup/ });
-    await assert.rejects(findEnvoy({ env: env({ SLUICE_ENVOY: cached }), cached }), { code: 'ENVOY_UNUSABLE' });
+    await assert.rejects(findEnvoy({ env: env({ SLUICE_ENVOY: cached }), cached }), {
+      ...{ code: 'ENVOY_NOT_FOUND', message: /SLUICE_ENVOY=.*nowhere/, hint: /make setup/ },
+    });
   });
 
   it('refuses what is no Envoy', async () => {

@@ -31,6 +31,11 @@ export async function findEnvoy(
 ): Promise<EnvoyBinary> {
   const { env = process.env, cached = join(root, '.cache/envoy/envoy'), signal } = options;
   if (env.SLUICE_ENVOY) {
+    if (!(await executable(env.SLUICE_ENVOY))) {
+      throw new Fault('ENVOY_NOT_FOUND', `SLUICE_ENVOY=${env.SLUICE_ENVOY} is no file that can be executed`, {
+        hint: "unset SLUICE_ENVOY and run 'make setup', which downloads one",
+      });
+    }
     const version = await envoyVersion(env.SLUICE_ENVOY, signal);
     if (compareVersions(version, oldestEnvoy) >= 0) return { path: env.SLUICE_ENVOY, version };
     throw new Fault(

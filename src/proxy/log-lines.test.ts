@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { LineSplitter, parseLogLine } from './log-lines.ts';
+import { isRefusal, LineSplitter, parseLogLine } from './log-lines.ts';
 
 describe('log lines', () => {
   it('maps levels and keeps components', () => {
@@ -21,6 +21,23 @@ describe('log lines', () => {
   it('takes what is no log line as an error', () => {
     assert.deepEqual(parseLogLine('terminate called'), { level: 'error', component: '', message: 'terminate called' });
     assert.equal(parseLogLine('[loud][main] x').message, '[loud][main] x');
+  });
+
+  it('knows what Envoy has said over xDS already', () => {
+    const bind = "cannot bind '127.0.0.1:80': Permission denied";
+    for (const line of [
+      `[warning][config] delta config for type.googleapis.com/envoy.config.listener.v3.Listener rejected: ${bind}`,
+      `[warning][config] gRPC config for type.googleapis.com/envoy.config.cluster.v3.Cluster rejected: x\\ny`,
+      `[warning][upstream] lds: listener 'ingress/http' config rejected: ${bind}`,
+      `[error][config] listener 'ingress/http' failed to bind or apply socket options: ${bind}`,
+    ])
+      assert.equal(isRefusal(parseLogLine(line)), true, line);
+    for (const line of [
+      '[warning][config] DeltaAggregatedResources gRPC config stream to xds closed: 14, no route',
+      `[error][main] config rejected: ${bind}`,
+      'config rejected: x',
+    ])
+      assert.equal(isRefusal(parseLogLine(line)), false, line);
   });
 
   it('gives the same lines however the stream is cut', () => {

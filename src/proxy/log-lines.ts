@@ -27,6 +27,15 @@ export function parseLogLine(line: string): LogLine {
   return { level, component: match[2]!, message: unescapeC(match[3]!) };
 }
 
+/**
+ * Envoy refuses what it was sent over xDS, and says the same there: the owner of the resource hears of it, with Envoy's
+ * words. Envoy repeats it in its log up to four times.
+ */
+export function isRefusal({ component, message }: LogLine): boolean {
+  if (component !== 'config' && component !== 'upstream') return false;
+  return /config (?:for [\w./-]+ )?rejected: |^listener '.*' failed to bind or apply socket options: /s.test(message);
+}
+
 /** Undoes `--log-format-escaped`, which writes line ends and quotes as in C. */
 function unescapeC(text: string): string {
   return text.includes('\\')

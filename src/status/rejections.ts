@@ -29,15 +29,44 @@ function toDiagnostic(rejection: Rejection, key: string): Diagnostic[] {
   const object = rejection.origins.find((ref) => refKey(ref) === key);
   if (object === undefined) return [];
   const what = rejection.fragment === undefined ? rejection.name : `${rejection.name} (${rejection.fragment})`;
-  return [
-    {
-      severity: 'error',
-      reason: 'RejectedByEnvoy',
-      message: `Envoy refused ${rejection.type} ${what}: ${rejection.message}`,
-      hint: 'the last version that Envoy took stays in force; change the object and it is tried again',
-      object,
-    },
-  ];
+  const why = bindFailure(rejection) ?? {
+    reason: 'RejectedByEnvoy',
+    message: `Envoy refused ${rejection.type} ${what}: ${rejection.message.trim()}`,
+    hint: 'the last version that Envoy took stays in force; change the object and it is tried again',
+  };
+  return [{ severity: 'error', ...why, object }];
+}
+
+const otherPort =
+  'choose another port: --http-port or --https-port for Ingress, the port of its listener for a Gateway';
+
+/** A listener that is right, and that this machine does not let Envoy open: what the person can do is something else. */
+function bindFailure(rejection: Rejection): Pick<Diagnostic, 'reason' | 'message' | 'hint'> | undefined {
+  if (rejection.type !== 'listeners') return undefined;
+  const [, place, error] = /cannot bind '([^']+)': ([\w ]+)/.exec(rejection.message) ?? [];
+  const port = /:(\d+)$/.exec(place ?? '')?.[1] ?? '';
+  switch (error?.trim()) {
+    case 'Address already in use':
+      return {
+        reason: 'PortInUse',
+        message: `another process listens on ${place}; nothing is served there`,
+        hint: `\`ss -ltnp 'sport = :${port}'\` shows which: stop it and start sluice again, or ${otherPort}`,
+      };
+    case 'Permission denied':
+      return {
+        reason: 'PortNotPermitted',
+        message: `this user may not listen on ${place}; nothing is served there`,
+        hint: `ports below 1024 are for root: ${otherPort}, or lower net.ipv4.ip_unprivileged_port_start`,
+      };
+    case 'Cannot assign requested address':
+      return {
+        reason: 'AddressNotUsable',
+        message: `${place} is no address of this machine; nothing is served there`,
+        hint: '`ip address` lists those that there are: choose one with --address, or in spec.addresses of the Gateway',
+      };
+    default:
+      return undefined;
+  }
 }
 
 function sorted(members: readonly Rejection[]): Rejection[] {

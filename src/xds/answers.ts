@@ -163,7 +163,8 @@ export function accepted(stream: StreamContext, entry: Entry, form: Resource, re
 
 function report(stream: StreamContext, rejection: Rejection): void {
   const { type, name, fragment, version, message } = rejection;
-  stream.log.warn({ stream: stream.id, type, name, fragment, version, message }, 'client refused a resource');
+  // The ledger's listener tells the owner, as an error: this is the same from the stream's side.
+  stream.log.info({ stream: stream.id, type, name, fragment, version, message }, 'client refused a resource');
   stream.ledger.reject(stream, rejection);
 }
 

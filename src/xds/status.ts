@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { ResourceType } from '../mesh/envoy/resource.ts';
 import { rejectionsOf } from './answers.ts';
 import type { StreamContext } from './stream-context.ts';
@@ -8,8 +9,9 @@ export interface TypeStatus {
   readonly subscribed: number | 'all';
   /** Resources that the client has accepted a form of. */
   readonly accepted: number;
-  /** Of the last response: its nonce and, in state of the world, its version. */
+  /** Of the last response. */
   readonly nonce: string;
+  /** Hash of all that the client has accepted: equal for clients that have the same. `''` while there is none. */
   readonly version: string;
   /** The newest batch of the cache that the client has accepted something of. */
   readonly ackedSequence: number;
@@ -42,15 +44,15 @@ export function streamStatus(
   const types: Partial<Record<ResourceType, TypeStatus>> = {};
   for (const [type, state] of stream.states) {
     if (!state.started) continue;
-    let accepted = 0;
-    for (const { good } of state.entries.values()) if (good !== undefined) accepted++;
+    const versions: string[] = [];
+    for (const [name, { good }] of state.entries) if (good !== undefined) versions.push(`${name}\n${good.version}\n`);
     let pending = state.updates.size + state.removals.size + state.absent.size;
     for (const group of state.groups) pending += group.size;
     types[type] = {
       subscribed: state.wildcard ? 'all' : state.names.size,
-      accepted,
+      accepted: versions.length,
       nonce: state.lastNonce,
-      version: state.lastVersion,
+      version: versions.length === 0 ? '' : hash('sha256', versions.sort().join('')).slice(0, 8),
       ackedSequence: state.ackedSequence,
       pending,
       unanswered: state.flights.size,

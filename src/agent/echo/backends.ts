@@ -11,6 +11,8 @@ import type { EchoTarget } from './server.ts';
 export const embeddedBackendAnnotation = 'embedded.sluice.dev/backend';
 
 export interface EchoBackends {
+  /** There are Pods to answer for. */
+  readonly running: boolean;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,9 @@ export function runEchoBackends(pods: Collection<Pod>, log: Log): EchoBackends {
   const stop = pods.observe(sync);
   sync();
   return {
+    get running() {
+      return child !== undefined;
+    },
     async close() {
       stop();
       const running = child;

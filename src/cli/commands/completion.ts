@@ -11,7 +11,7 @@ export function completionCommand(program: Command): void {
     .description('Prints a script that completes commands, options and their values.')
     .addHelpText(
       'after',
-      '\nExamples:\n  source <(sluice completion bash)\n  sluice completion zsh > "${fpath[1]}/_sluice"\n  sluice completion fish > ~/.config/fish/completions/sluice.fish',
+      '\nExamples:\n  source <(sluice completion bash)\n  sluice completion zsh > ~/.zsh/functions/_sluice\n  sluice completion fish > ~/.config/fish/completions/sluice.fish',
     )
     .action((shell: Shell) => {
       process.stdout.write(completionScript(program, shell));

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import type { RunningNode } from '../../agent/node.ts';
 import type { NodeOptions } from '../../agent/node-options.ts';
+import { Fault } from '../../lib/fault.ts';
 import { address, addressAndPort, count, duration, percentage, port } from '../arguments.ts';
-import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
-import { formatTable, styleFor } from '../output/table.ts';
+import { LiveReport } from '../output/live.ts';
+import { formatStart, mostRows } from '../output/start.ts';
+import { plain, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
 
 interface RunFlags {
@@ -92,6 +94,11 @@ export function runCommand(program: Command): void {
 }
 
 async function run(paths: string[], flags: RunFlags, version: string): Promise<void> {
+  if (!paths.some((path) => existsSync(path))) {
+    throw new Fault('PATH_NOT_FOUND', `there is no ${paths.join(', and no ')}`, {
+      hint: 'check the spelling, or make the folder first: files that are added later are picked up',
+    });
+  }
   const { startNode } = await import('../../agent/node.ts');
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -101,42 +108,33 @@ async function run(paths: string[], flags: RunFlags, version: string): Promise<v
       process.once(signal, () => process.exit(130));
     });
   }
+  // Machines read log lines; a person gets what compilers print.
+  const live =
+    flags.logFormat === 'text' && flags.logLevel !== 'silent'
+      ? new LiveReport((text) => process.stderr.write(text), styleFor(process.stderr))
+      : undefined;
   const started = performance.now();
-  const node = await startNode(toOptions(paths, flags, version), stop.signal).catch((error: unknown) => {
+  const node = await startNode(toOptions(paths, flags, version), stop.signal, live).catch((error: unknown) => {
+    live?.started();
     if (stop.signal.aborted) return undefined;
     throw error;
   });
   if (node === undefined) return;
-  printServed(node, Math.round(performance.now() - started));
+  const diagnostics = node.diagnostics();
+  const statusCommand = `sluice status${flags.stateDir === defaultStateDir() ? '' : ` --state-dir ${flags.stateDir}`}`;
+  live?.started(diagnostics);
+  process.stdout.write(
+    formatStart(
+      { paths, rows: node.served(mostRows + 1), trials: node.trials(), diagnostics, statusCommand },
+      Math.round(performance.now() - started),
+      styleFor(process.stdout),
+    ),
+  );
   await new Promise<void>((resolve) => {
     if (stop.signal.aborted) resolve();
     stop.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   await node.close();
-}
-
-const mostRows = 40;
-
-function printServed(node: RunningNode, milliseconds: number): void {
-  const style = styleFor(process.stdout);
-  const rows = node.served(mostRows + 1);
-  const shown = rows.slice(0, mostRows);
-  const diagnostics = node.diagnostics();
-  process.stdout.write(
-    `\n${formatTable(
-      ['LISTENER', 'HOST', 'MATCH', 'TO', 'FROM'],
-      shown.map((row) => [row.listener, row.host, row.match, row.to, row.owner]),
-      style,
-    )}`,
-  );
-  if (rows.length > mostRows) process.stdout.write('... and more: see `sluice translate`\n');
-  const curls = shown.flatMap((row) => (row.curl === undefined ? [] : [row.curl])).slice(0, 12);
-  if (curls.length > 0) process.stdout.write(`\n${style.bold('Try:')}\n${curls.map((line) => `  ${line}\n`).join('')}`);
-  if (diagnostics.length > 0)
-    process.stdout.write(`\n${summarise(diagnostics)}:\n${formatDiagnostics(diagnostics, style, 20)}`);
-  process.stdout.write(
-    `\n${style.green('Ready')} after ${milliseconds} ms. \`sluice status\` shows its health; Ctrl-C ends it.\n`,
-  );
 }
 
 function toOptions(paths: readonly string[], flags: RunFlags, version: string): NodeOptions {
@@ -175,6 +173,6 @@ function toOptions(paths: readonly string[], flags: RunFlags, version: string): 
     ...(flags.xdsAddress === undefined
       ? {}
       : { xds: { ...flags.xdsAddress, cert: flags.xdsCert, key: flags.xdsKey, ca: flags.xdsCa } }),
-    log: { level: flags.logLevel, format: flags.logFormat, colour: process.stderr.isTTY === true },
+    log: { level: flags.logLevel, format: flags.logFormat, colour: styleFor(process.stderr) !== plain },
   };
 }

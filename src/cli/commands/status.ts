@@ -48,17 +48,17 @@ function render(status: NodeStatus, style: Style): string {
   const rows = xds.flatMap((stream) =>
     Object.entries(stream.types).map(([type, state]) => [
       type,
-      String(state.subscribed),
+      state.version || '-',
       String(state.accepted),
-      state.version || state.nonce,
+      state.subscribed === 'all' ? 'all' : String(state.subscribed),
       String(state.pending + state.unanswered),
-      state.rejected.map((rejected) => `${rejected.name}: ${rejected.message}`).join('; ') || '-',
+      state.rejected.map((rejected) => `${rejected.name}: ${rejected.message.trim()}`).join('; ') || '-',
     ]),
   );
   const table =
     rows.length === 0
       ? ''
-      : `\n${formatTable(['TYPE', 'SUBSCRIBED', 'ACKED', 'VERSION', 'PENDING', 'REJECTED'], rows, style)}`;
+      : `\n${formatTable(['TYPE', 'VERSION', 'ACKED', 'ASKED FOR', 'PENDING', 'REJECTED'], rows, style)}`;
   const wrong =
     diagnostics.length === 0
       ? `\n${style.green('Nothing is wrong.')}\n`

@@ -4,6 +4,7 @@ import type { Resource, ResourceType } from '../../mesh/envoy/resource.ts';
 import { address, port } from '../arguments.ts';
 import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
 import { formatData, outputFormats } from '../output/format.ts';
+import { servedTable } from '../output/start.ts';
 import { formatTable, styleFor } from '../output/table.ts';
 
 const types = [
@@ -97,11 +98,7 @@ async function show(translation: Translation, { output, type }: Flags): Promise<
       plane.listeners.flatMap((collection) => [...collection.values()]),
       routesOf,
     );
-    return formatTable(
-      ['LISTENER', 'HOST', 'MATCH', 'TO', 'FROM'],
-      rows.map((row) => [row.listener, row.host, row.match, row.to, row.owner]),
-      styleFor(process.stdout),
-    );
+    return servedTable(rows, styleFor(process.stdout));
   }
   const wanted = resources.filter((resource) => type === undefined || resource.type === type);
   if (output === 'table') {

@@ -9,7 +9,9 @@ export function formatDiagnostic(diagnostic: Diagnostic, style: Style): string {
   const { location, object, field, severity, message, reason, hint } = diagnostic;
   const place = location === undefined ? '' : `${location.file}:${location.line}:${location.column}: `;
   const label = severity === 'error' ? style.red('error') : style.yellow('warning');
-  const what = [object === undefined ? undefined : formatRef(object), field]
+  // Messages about one field most often begin with it.
+  const path = field === undefined || message.startsWith(field) ? undefined : field;
+  const what = [object === undefined ? undefined : formatRef(object), path]
     .filter((part) => part !== undefined)
     .join(': ');
   const text = `${style.bold(printable(place))}${label}: ${what === '' ? '' : `${printable(what)}: `}${printable(message)} ${style.dim(`[${reason}]`)}\n`;
