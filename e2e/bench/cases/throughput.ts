@@ -75,7 +75,8 @@ async function compare(
   host: string,
   connections: number,
 ): Promise<Comparison> {
-  const [pairs, seconds] = context.quick ? [2, 1] : [11, 3];
+  // Short and many: a burst of something else then spoils a few pairs, not the median.
+  const [pairs, seconds] = context.quick ? [3, 1] : [25, 1];
   const measure = async ({ port, pid }: Proxy, time = seconds) => {
     const before = cpuTime(pid);
     const { requestsPerSecond, errors } = await wrk(port, host, connections, time);

@@ -13,7 +13,6 @@ export interface ObjectPlane {
 export function startObjectPlane(context: BenchContext): ObjectPlane {
   const child = fork(join(import.meta.dirname, 'object-plane-main.ts'), [], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    execArgv: ['--max-old-space-size=8192'],
   });
   const exited = once(child, 'exit');
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
