@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Diagnostic } from '../api/index.ts';
 import { createLog } from '../lib/log.ts';
 import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
@@ -129,6 +130,7 @@ export async function startNode(
     plane.store.flush();
     feed.publish();
 
+    await Promise.race([envoy.locked, serving]);
     const echo = runEchoBackends(plane.tables.Pod, log);
     parts.defer(() => echo.close());
     const xds = await serveXds({
@@ -202,6 +204,9 @@ export async function startNode(
     parts.defer(() => api.close());
     watcher?.stage('waiting for Envoy to take its configuration');
     await serving;
+    // What Envoy refuses of its first configuration is found out a moment after it is ready, and told with the rest.
+    await Promise.race([xds.waitAcked(cache.sequence), delay(1000, undefined, { ref: false })]);
+    plane.store.flush();
     lookForSharedPorts();
     if (shared.length > 0) reporter.changed();
     if (watcher !== undefined)

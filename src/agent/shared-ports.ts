@@ -17,9 +17,10 @@ export function sharedPorts(listeners: Iterable<Listener>, envoyPid: number | un
   for (const { bind, origins } of listeners) {
     if (bind.transport !== 'tcp') continue;
     const inodes = sockets.get(keyOf(bind)) ?? [];
-    if (inodes.length === 0) continue;
+    if (inodes.length < 2) continue;
     own ??= socketsOf(envoyPid);
-    if (own.size === 0 || inodes.every((inode) => own?.has(inode))) continue;
+    const mine = inodes.filter((inode) => own?.has(inode)).length;
+    if (mine === 0 || mine === inodes.length) continue;
     const place = `${bind.address.includes(':') ? `[${bind.address}]` : bind.address}:${bind.port}`;
     found.push({
       severity: 'error',

@@ -57,11 +57,13 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
   #child: EnvoyChild | undefined;
   #lock: StateDir | undefined;
   #supervision: Promise<void> | undefined;
+  readonly #locked = Promise.withResolvers<void>();
   #stopped: Promise<void> | undefined;
   #restarts = 0;
 
   constructor(options: EnvoyOptions) {
     super();
+    this.#locked.promise.catch(() => {});
     this.#options = options;
     this.admin = new EnvoyAdmin(join(options.stateDir, 'admin.sock'));
     this.#bootstrapPath = join(options.stateDir, 'bootstrap.json');
@@ -73,6 +75,11 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** The state directory is ours: nothing of another process is touched before. Rejects as `start` does. */
+  get locked(): Promise<void> {
+    return this.#locked.promise;
   }
 
   /** How often Envoy was started again after it had died. */
@@ -95,14 +102,16 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
     try {
       const adminSocket = this.admin.socketPath;
       const bootstrap = bootstrapJson({ ...this.#options.bootstrap, adminSocket });
-      const binary = this.#options.binary ?? (await findEnvoy(signal && { signal })).path;
       this.#lock = await lockStateDir(this.#options.stateDir);
+      this.#locked.resolve();
+      const binary = this.#options.binary ?? (await findEnvoy(signal && { signal })).path;
       await rm(adminSocket, { force: true });
       await writeFile(this.#bootstrapPath, JSON.stringify(bootstrap, null, 1), { mode: 0o600 });
       signal?.throwIfAborted();
       this.#supervision = this.#supervise(binary, ready);
       await ready.promise;
     } catch (error) {
+      this.#locked.reject(error);
       await this.stop({ drainTime: 0 });
       throw error;
     } finally {
@@ -205,6 +214,8 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
     }
     await this.#supervision;
     this.admin.close();
+    // Envoy leaves it behind.
+    if (this.#lock) await rm(this.admin.socketPath, { force: true });
     await this.#lock?.close();
     this.#become('stopped');
   }
