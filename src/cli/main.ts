@@ -14,8 +14,8 @@ enableCompileCache();
 export function buildProgram(): Command {
   const program = new Command('sluice')
     .description(
-      'A sidecar-free service mesh for Kubernetes. A folder of Kubernetes YAML (Ingress, Gateway API, CiliumEnvoyConfig)\n' +
-        'becomes a running node: `sluice run` serves it with a real Envoy, without a cluster.',
+      'A folder of Kubernetes YAML (Ingress, Gateway API, CiliumEnvoyConfig) becomes a running mesh node: ' +
+        '`sluice run` serves it with a real Envoy, without a cluster.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'this text')
@@ -25,10 +25,19 @@ export function buildProgram(): Command {
     .addHelpText(
       'after',
       '\nExamples:\n' +
-        '  sluice run examples/quickstart         serve a folder; edits are in force at once\n' +
+        '  sluice run examples/quickstart         serve a folder; edits are in force as they are saved\n' +
         '  sluice translate k8s/ -o yaml          the Envoy resources that it would serve\n' +
         '  sluice validate --strict k8s/          what is wrong, for CI\n' +
-        '  sluice status                          health of the running node',
+        '  sluice translate k8s/ -o cec           the CiliumEnvoyConfigs that Ingresses and Gateways amount to\n' +
+        '  sluice status                          health of the running node\n' +
+        '\nExit codes:\n' +
+        '  0  done, and nothing is wrong\n' +
+        '  1  something is: an object (a diagnostic says where, why and what would be right), or the environment\n' +
+        '  2  wrong usage\n' +
+        '\nEnvironment:\n' +
+        '  SLUICE_ENVOY      the Envoy to run, instead of the one on PATH or from `make setup`\n' +
+        '  SLUICE_STATE_DIR  default of --state-dir\n' +
+        '  NO_COLOR          no colour on a terminal',
     );
   runCommand(program);
   translateCommand(program);

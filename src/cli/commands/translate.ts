@@ -52,7 +52,7 @@ export function translateCommand(program: Command): void {
     .option('--default-ingress-class', 'also Ingresses that name no class')
     .summary('show what would be served, starting nothing')
     .description(
-      'Translates objects and prints the result on standard output, diagnostics on standard error. Private keys are never printed.\n' +
+      'Translates objects and prints the result on standard output, diagnostics on standard error. Private keys are never printed. ' +
         'Exit code 1 where a diagnostic is an error.',
     )
     .addHelpText(

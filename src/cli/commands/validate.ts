@@ -15,7 +15,7 @@ export function validateCommand(program: Command): void {
     .summary('check files, for CI')
     .description(
       'Reads the objects and translates them as `sluice run` would, without starting anything. Prints what is wrong with ' +
-        'file, line and column, and what would be right. Exit code 0: nothing wrong; 1: at least one error; 2: wrong usage.',
+        'file, line and column, and what would be right. Exit code 0: nothing is; 1: at least one error; 2: wrong usage.',
     )
     .addHelpText('after', '\nExample:\n  sluice validate --strict k8s/*.yaml')
     .action(async (paths: string[], options: { output: OutputFormat; strict?: boolean }) => {
