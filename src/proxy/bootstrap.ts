@@ -94,7 +94,12 @@ export function bootstrap(options: BootstrapOptions): Bootstrap {
           name: 'sluice',
           layerSpecifier: {
             case: 'staticLayer',
-            value: { 're2.max_program_size.error_level': maxRegexProgramSize },
+            value: {
+              're2.max_program_size.error_level': maxRegexProgramSize,
+              // Spans go out after a second, not five, and by the hundred instead of an export for every five.
+              'tracing.opentelemetry.flush_interval_ms': 1000,
+              'tracing.opentelemetry.min_flush_spans': 100,
+            },
           },
         },
         // Lets an operator change runtime values through admin.

@@ -49,6 +49,8 @@ export function spawnEnvoy(options: SpawnOptions): EnvoyChild {
     // Without it every instance needs a base id of its own and shared memory that a crash leaves behind.
     '--disable-hot-restart',
     ...['--drain-strategy', 'immediate', '--drain-time-s', String(options.listenerDrainSeconds)],
+    // Access log lines after a second, not ten: somebody may be watching.
+    ...['--file-flush-interval-msec', '1000'],
     ...['--log-level', envoyLevel(options.logLevel), '--log-format', logFormat, '--log-format-escaped'],
     ...(options.concurrency === undefined ? [] : ['--concurrency', String(options.concurrency)]),
   ];

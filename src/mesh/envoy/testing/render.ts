@@ -42,6 +42,7 @@ import {
   UpstreamTlsContextSchema,
 } from '../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { HttpProtocolOptionsSchema } from '../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { TypedStructSchema } from '../../../gen/xds/type/v3/typed_struct_pb.ts';
 import type { EnvoyResources } from '../index.ts';
 import type { Resource, ResourceType } from '../resource.ts';
 
@@ -73,6 +74,7 @@ export const packedTypes = createRegistry(
   StringValueSchema,
   TcpProxySchema,
   TlsInspectorSchema,
+  TypedStructSchema,
   UdpProxyConfigSchema,
   UdpRouteSchema,
   UpstreamTlsContextSchema,
