@@ -10,7 +10,11 @@ import type { EndpointNeed } from './compiled.ts';
 /** The Service's ports that a need is about, in the Service's order. */
 export function portsOf(service: Service, ports: readonly string[]): readonly ServicePort[] {
   if (ports.length === 0) return service.spec.ports;
-  return service.spec.ports.filter((port) => ports.includes(String(port.port)) || ports.includes(port.name));
+  const found = service.spec.ports.filter((port) => ports.includes(String(port.port)) || ports.includes(port.name));
+  if (found.length > 0 || service.spec.type !== 'ExternalName') return found;
+  // An ExternalName Service needs no ports: the number referred to is the one dialled.
+  const numbers = ports.map(Number).filter((port) => Number.isInteger(port) && port > 0 && port <= 65_535);
+  return numbers.map((port) => ({ name: '', port, targetPort: port, protocol: 'TCP' }));
 }
 
 /** The endpoints of a cluster that an object defines; empty without its Service, so that Envoy does not wait for them. */

@@ -167,6 +167,16 @@ function checkPorts(fetch: Fetch, tables: Tables, need: EndpointNeed, listed: Li
       );
     return;
   }
+  if (service.spec.ports.length === 0 && portsOf(service, need.ports).length === 0) {
+    report(
+      'warning',
+      'PortNotFound',
+      `${field}: Service ${key} has no ports`,
+      'give it one, or name the port of an ExternalName Service by number',
+      field,
+    );
+    return;
+  }
   const known = service.spec.ports.map(({ name, port }) => (name === '' ? `${port}` : `${port} (${name})`)).join(', ');
   for (const port of need.ports)
     if (portsOf(service, [port]).length === 0)

@@ -169,6 +169,32 @@ describe('envoyconfig', () => {
     assert.equal(r.backends.size, 0);
   });
 
+  it('needs no port of an ExternalName Service but the one that a route names, and says so where none does', () => {
+    const r = rig();
+    const external = `
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: default}
+spec: {type: ExternalName, externalName: example.org}
+---
+`;
+    const listed = (cluster: string) =>
+      config('a', [routes('r', `cluster: ${cluster}`)], '  backendServices: [{name: s}]\n');
+    r.add(external + listed('default/s'));
+    assert.equal(r.backends.size, 0);
+    assert.deepEqual(
+      r.problems().map((problem) => problem.split(' ')[0]),
+      ['PortNotFound'],
+    );
+    r.add(listed('default/s:80'));
+    assert.deepEqual(
+      [...r.backends.values()].map(({ backend }) => [backend.name, backend.discovery]),
+      [['default/a/default/s:80', { type: 'dns', hostname: 'example.org', port: 80 }]],
+    );
+    assert.deepEqual(r.problems(), []);
+  });
+
   it('takes the assignment of the object itself before that of a Service', () => {
     const r = rig();
     const own =
