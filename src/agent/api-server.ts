@@ -68,15 +68,22 @@ async function answer(
   response: ServerResponse,
   log: Log,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
+  // Not by `new URL`: a request target may be anything, and `//` or `http://[` would throw.
+  const target = request.url ?? '/';
+  const question = target.indexOf('?');
+  const pathname = question < 0 ? target : target.slice(0, question);
   const handler = Object.hasOwn(handlers, pathname) ? handlers[pathname] : undefined;
-  if (handler === undefined || request.method !== 'GET') {
-    const known = Object.keys(handlers).join(', ');
-    send(response, handler === undefined ? 404 : 405, `no such path; there are ${known}\n`);
+  if (handler === undefined) {
+    send(response, 404, `no such path; there are ${Object.keys(handlers).join(', ')}\n`);
+    return;
+  }
+  if (request.method !== 'GET') {
+    response.setHeader('allow', 'GET');
+    send(response, 405, `${pathname} can only be read: GET\n`);
     return;
   }
   try {
-    const { status = 200, body } = await handler(searchParams);
+    const { status = 200, body } = await handler(new URLSearchParams(question < 0 ? '' : target.slice(question + 1)));
     send(response, status, body);
   } catch (error) {
     log.warn({ err: error }, `GET ${pathname}`);
