@@ -27,6 +27,9 @@ export interface FileSourceOptions extends SourceOptions {
 const QUIET = 1;
 /** ms after which they are read though events go on. */
 const MAX_WAIT = 20;
+/** Both, after a batch of several files: more of a folder that is being copied will come, and few updates are cheaper. */
+const BURST_QUIET = 10;
+const BURST_MAX_WAIT = 100;
 /** An editor that truncates and then writes does so within a few ms; deleting and making anew takes a little longer. */
 const SETTLED = 50;
 const RESCAN = 1000;
@@ -59,6 +62,7 @@ class FileSource implements Source {
   /** Unsettled files that were not taken over, since they look half written. */
   readonly #postponed = new Set<string>();
   #dirtySince = 0;
+  #burstUntil = 0;
   #loaded = false;
   #closed = false;
   #flushTimer: NodeJS.Timeout | undefined;
@@ -143,8 +147,9 @@ class FileSource implements Source {
     if (this.#dirty.size === 0) this.#dirtySince = now;
     this.#dirty.add(path);
     if (!this.#loaded) return;
-    if (this.#flushTimer === undefined) this.#flushTimer = setTimeout(() => this.#flush(), QUIET);
-    else if (now - this.#dirtySince < MAX_WAIT) this.#flushTimer.refresh();
+    const burst = this.#dirtySince < this.#burstUntil;
+    if (this.#flushTimer === undefined) this.#flushTimer = setTimeout(() => this.#flush(), burst ? BURST_QUIET : QUIET);
+    else if (now - this.#dirtySince < (burst ? BURST_MAX_WAIT : MAX_WAIT)) this.#flushTimer.refresh();
   }
 
   #flush(): void {
@@ -154,6 +159,7 @@ class FileSource implements Source {
     for (const path of [...this.#dirty].sort()) this.#refresh(path);
     this.#dirty.clear();
     this.#publish();
+    if (count > 2) this.#burstUntil = performance.now() + BURST_MAX_WAIT;
     if (count > BURST || performance.now() - start > LONG_READ) this.#rescanSoon();
     if (this.#watcher.hasUnwatched) this.#startRescans();
   }
