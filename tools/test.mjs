@@ -1,5 +1,5 @@
 // Every test there is, in order: lint, type check, fast tests, end-to-end tests. Later suites run even when an earlier one
-// failed. A suite that dies without counts is one failure. A skip that tools/allowed-skips.txt does not list is a failure.
+// failed. A suite that dies, or does not end in its time, is one failure more. A skip that tools/allowed-skips.txt does not list is a failure.
 // Ends with `N passed, N failed, N skipped`, which is also left in .cache/test-summary for .ci/run.
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,8 +17,9 @@ const allowed = readFileSync('tools/allowed-skips.txt', 'utf8')
 
 command('lint', [join('node_modules/@biomejs/biome/bin/biome'), 'check', '--diagnostic-level=error', '.']);
 command('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
-mochaSuite('fast tests', '.mocharc.json', 'src/**/*.test.ts', 'dot');
-mochaSuite('end-to-end tests', 'e2e/.mocharc.json', 'e2e/**/*.test.ts', 'spec');
+// Limits are for hangs: several times what a slow machine with two cores needs. Minutes.
+mochaSuite('fast tests', '.mocharc.json', 'src/**/*.test.ts', 'dot', 10);
+mochaSuite('end-to-end tests', 'e2e/.mocharc.json', 'e2e/**/*.test.ts', 'spec', 40);
 
 const summary = `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`;
 writeFileSync('.cache/test-summary', `${summary}\n`);
@@ -28,12 +29,16 @@ process.exitCode = total.failed === 0 ? 0 : 1;
 /** A step that either passes or fails as one. */
 function command(title, args) {
   const started = begin(title);
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, args, {
+    stdio: 'inherit',
+    timeout: 5 * 60_000,
+    killSignal: 'SIGKILL',
+  });
   total[status === 0 ? 'passed' : 'failed']++;
   end(title, started, status === 0 ? 'passed' : 'FAILED');
 }
 
-function mochaSuite(title, config, files, style) {
+function mochaSuite(title, config, files, style, minutes) {
   if (globSync(files).length === 0) throw new Error(`${title}: no file matches ${files}`);
   const started = begin(title);
   const counts = join(root, `.cache/test-counts-${process.pid}.json`);
@@ -43,13 +48,19 @@ function mochaSuite(title, config, files, style) {
     '--reporter-option',
     `counts=${counts},style=${style}`,
   ];
-  const { status, signal } = spawnSync(
+  const { status, signal, error } = spawnSync(
     process.execPath,
     ['node_modules/mocha/bin/mocha.js', '--config', config, ...reporter],
-    { stdio: 'inherit' },
+    // What it started ends with it, however it ends: the kernel sees to Envoy, and a closed channel to the rest.
+    { stdio: 'inherit', timeout: minutes * 60_000, killSignal: 'SIGKILL' },
   );
-  const result = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : { passed: 0, failed: 1, skipped: [] };
+  const result = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
   rmSync(counts, { force: true });
+  if (result.running) {
+    const why = error?.code === 'ETIMEDOUT' ? `did not end within ${minutes} minutes` : `ended by ${signal ?? status}`;
+    console.log(`\n${title}: ${why}, in: ${result.running}`);
+    result.failed++;
+  }
   // Mocha exits with the number of failures: any other failure (a hook, a crash after the end) must not pass unseen.
   if (status !== 0 && result.failed === 0) result.failed = 1;
   const unexpected = result.skipped.filter(
