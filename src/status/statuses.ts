@@ -25,7 +25,7 @@ export function deriveStatuses(
 type Value = Readonly<Record<string, unknown>>;
 
 function correct(value: Value, refused: readonly Rejection[]): Value {
-  const message = `Envoy refused it: ${[...new Set(refused.map((rejection) => rejection.message))].sort().join('; ')}`;
+  const message = `Envoy refused it: ${[...new Set(refused.map((rejection) => rejection.message.trim()))].sort().join('; ')}`;
   const patched: Record<string, unknown> = { ...value };
   if (Array.isArray(value.conditions))
     patched.conditions = setCondition(value.conditions, 'Programmed', 'Invalid', message);
