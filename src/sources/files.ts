@@ -176,8 +176,8 @@ class FileSource implements Source {
     }
     this.#stamps.set(path, read.stamp);
     if ('problem' in read) {
-      // The file itself is bad: what it held stays in force.
-      const { text = '', documents = [] } = previous ?? {};
+      // The file itself is bad: what it held stays in force, unless that is gone.
+      const { text = '', documents = [] } = (read.gone === true ? undefined : previous) ?? {};
       this.#take(path, { path, text, documents, problem: read.problem });
     } else if (current?.text === read.text && current.problem === undefined) {
       // Nothing new; if something else was postponed, it is no longer true.

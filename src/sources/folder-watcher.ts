@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { Fault } from '../lib/fault.ts';
 import { type DirectoryWatch, type WatchDirectory, watchDirectory } from './watch-directory.ts';
@@ -215,16 +215,17 @@ export class FolderWatcher {
     if (child !== undefined && stat?.ino !== child.inode) this.#dropFolder(child);
     if (stat?.isDirectory()) this.#addFolder(path, stat);
     if (!isWanted(name)) return;
-    if (stat?.isFile()) {
-      folder.files.add(name);
-      this.#followLink(path);
-    } else if (!folder.files.delete(name) && stat === undefined && !isLink(path)) return;
+    if (stat?.isFile()) folder.files.add(name);
+    else folder.files.delete(name);
+    if (!stat?.isDirectory()) this.#followLink(path);
     this.#options.onChange(path);
   }
 
   /** What a link leads to may change in its own folder, where nobody looks as yet. */
   #followLink(path: string): void {
-    const real = isLink(path) ? realOf(path) : undefined;
+    if (!isLink(path)) return;
+    // One that leads nowhere as yet is waited for.
+    const real = realOf(path) ?? targetOf(path);
     if (real === undefined) return;
     const folder = dirname(real);
     const links = this.#targets.get(folder)?.links ?? this.#watchTarget(folder);
@@ -297,6 +298,14 @@ function isLink(path: string): boolean {
 function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function targetOf(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
   } catch {
     return undefined;
   }

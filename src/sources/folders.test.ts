@@ -147,9 +147,12 @@ describe('a file source and its folders', () => {
       folder.write('a.yaml', yaml('a'));
       await open();
       assert.deepEqual(recorder.names, ['a']);
-      assert.deepEqual(reasons(), ['Unreadable']);
+      assert.deepEqual(reasons(), ['DanglingLink', 'Unreadable']);
       folder.write('nowhere.yaml', yaml('b'));
-      await recorder.until(() => recorder.has('b'));
+      await recorder.until(() => recorder.has('b') && !reasons().includes('DanglingLink'));
+      folder.remove('self.yaml');
+      folder.remove('dangling.yaml');
+      await recorder.until(() => reasons().length === 0);
     });
   });
 
@@ -184,7 +187,9 @@ describe('a file source and its folders', () => {
       folder.write('folder.yaml/a.yaml', yaml('a'));
       await open();
       assert.deepEqual(recorder.names, ['a']);
-      assert.deepEqual(reasons(), []);
+      assert.deepEqual(reasons(), ['NotAFile']);
+      folder.remove('pipe.yaml');
+      await recorder.until(() => reasons().length === 0);
     });
 
     it('reads UTF-16 with a byte order mark, and UTF-8 with one', async () => {

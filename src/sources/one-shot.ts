@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import type { AnyObject, Diagnostic, Location, ObjectRef } from '../api/index.ts';
 import { Claims } from './claims.ts';
@@ -49,12 +49,12 @@ export function oneShot(paths: readonly string[]): OneShot {
 
 /** A file named by the user is read whatever it is called. */
 function expand(path: string, problems: Diagnostic[]): readonly string[] {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) {
+  const stat = statOf(path);
+  if (stat === undefined && !isThere(path)) {
     problems.push(unusable(path, 'PathNotFound', 'does not exist', 'check the spelling'));
     return [];
   }
-  return stat.isDirectory() ? list(path, new Set([stat.ino]), problems) : [path];
+  return stat?.isDirectory() ? list(path, new Set([stat.ino]), problems) : [path];
 }
 
 function list(folder: string, above: ReadonlySet<number>, problems: Diagnostic[]): string[] {
@@ -68,11 +68,25 @@ function list(folder: string, above: ReadonlySet<number>, problems: Diagnostic[]
   }
   return names.flatMap((name) => {
     const path = join(folder, name);
-    const stat = name.startsWith('.') ? undefined : statSync(path, { throwIfNoEntry: false });
+    if (name.startsWith('.')) return [];
+    const stat = statOf(path);
     // A link that leads back up would never end.
     if (stat?.isDirectory()) return above.has(stat.ino) ? [] : list(path, new Set([...above, stat.ino]), problems);
-    return stat?.isFile() && isWanted(name) ? [path] : [];
+    return isWanted(name) ? [path] : [];
   });
+}
+
+/** Undefined also for a link that leads nowhere, or back to itself: reading it says so. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function unusable(path: string, reason: string, text: string, hint: string): Diagnostic {

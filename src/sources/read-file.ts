@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import type { Diagnostic } from '../api/index.ts';
 
 /** Larger files are refused: reading them would hold up everything else for seconds. Bytes. */
@@ -7,10 +7,10 @@ export const MAX_FILE_BYTES = 32 << 20;
 /** `stamp` is that of `stampOf` at the time of reading. */
 export type ReadResult =
   | { readonly text: string; readonly stamp: string }
-  /** It is there, and cannot be used. */
-  | { readonly problem: Diagnostic; readonly stamp: string }
-  /** There is no such file, or something that is no file: a folder, a socket. */
-  | { readonly absent: 'missing' | 'folder' | 'other' };
+  /** It is there, and cannot be used. `gone`: what it held is not there any more, which is no slip of a writer. */
+  | { readonly problem: Diagnostic; readonly stamp: string; readonly gone?: true }
+  /** There is nothing to read, and nothing wrong with that. */
+  | { readonly absent: 'missing' | 'folder' };
 
 /**
  * The text of a file, read at once: a small file takes some 30 us this way, a tenth of what an asynchronous read costs.
@@ -26,7 +26,8 @@ export function readFile(path: string): ReadResult {
   }
   try {
     const stat = fstatSync(descriptor);
-    if (!stat.isFile()) return { absent: stat.isDirectory() ? 'folder' : 'other' };
+    if (stat.isDirectory()) return { absent: 'folder' };
+    if (!stat.isFile()) return notAFile(path);
     if (stat.size > MAX_FILE_BYTES) return tooLarge(path, stat.size, stampOf(stat));
     return decode(path, readAll(descriptor, stat.size), stampOf(stat));
   } catch (error) {
@@ -82,9 +83,14 @@ function tooLarge(path: string, size: number, stamp: string): ReadResult {
 
 function failed(path: string, error: unknown): ReadResult {
   const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return { absent: 'missing' };
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    const target = targetOf(path);
+    if (target === undefined) return { absent: 'missing' };
+    const text = `is a link to ${target}, which does not exist`;
+    return { ...problem(path, '', 'DanglingLink', text, 'make that, or remove the link'), gone: true };
+  }
   // Sockets, and devices without a driver.
-  if (code === 'ENXIO' || code === 'ENODEV') return { absent: 'other' };
+  if (code === 'ENXIO' || code === 'ENODEV') return notAFile(path);
   const hint =
     code === 'EACCES' || code === 'EPERM'
       ? 'let this process read it'
@@ -94,7 +100,22 @@ function failed(path: string, error: unknown): ReadResult {
   return problem(path, '', 'Unreadable', `cannot be read (${code})`, hint);
 }
 
-function problem(path: string, stamp: string, reason: string, text: string, hint: string): ReadResult {
+function notAFile(path: string): ReadResult {
+  const text = 'is a pipe, a socket or a device';
+  return problem(path, '', 'NotAFile', text, 'put a file there, or move it out of the folder');
+}
+
+/** Where a symbolic link leads; undefined for everything else. */
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function problem(path: string, stamp: string, reason: string, text: string, hint: string) {
   const location = { file: path, line: 1, column: 1 };
-  return { problem: { severity: 'error', reason, message: `${path} ${text}`, hint, location }, stamp };
+  const severity: Diagnostic['severity'] = 'error';
+  return { problem: { severity, reason, message: `${path} ${text}`, hint, location }, stamp };
 }
