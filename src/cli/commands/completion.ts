@@ -21,7 +21,12 @@ export function completionCommand(program: Command): void {
 interface Entry {
   readonly command: string;
   readonly summary: string;
-  readonly options: readonly { readonly flag: string; readonly values: readonly string[]; readonly text: string }[];
+  readonly options: readonly {
+    readonly flag: string;
+    readonly short: string | undefined;
+    readonly values: readonly string[];
+    readonly text: string;
+  }[];
   readonly values: readonly string[];
 }
 
@@ -33,6 +38,7 @@ export function completionScript(program: Command, shell: Shell): string {
       summary: command.summary(),
       options: command.options.map((option) => ({
         flag: option.long ?? option.short ?? '',
+        short: option.short,
         values: option.argChoices ?? [],
         text: option.description,
       })),
@@ -48,7 +54,10 @@ function bash(entries: readonly Entry[]): string {
       .filter((option) => option.values.length > 0)
       .map(
         (option) =>
-          `    ${entry.command}:${option.flag}) COMPREPLY=($(compgen -W "${option.values.join(' ')}" -- "$cur")); return ;;`,
+          `    ${[option.flag, option.short]
+            .flatMap((flag) => flag ?? [])
+            .map((flag) => `${entry.command}:${flag}`)
+            .join('|')}) COMPREPLY=($(compgen -W "${option.values.join(' ')}" -- "$cur")); return ;;`,
       ),
   );
   const words = entries.map(
