@@ -20,7 +20,7 @@ export interface Running {
 export function run(
   command: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; detached?: boolean } = {},
 ): Running {
   const startedAt = now();
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
