@@ -26,7 +26,7 @@ export interface Derivation<V> {
 /** One input's computation: what it read and what it gave. */
 class Cell<V> implements Dependent, Fetch {
   readonly owner: DerivedCollection<V>;
-  readonly key: string;
+  key: string;
   outputs: readonly string[] = none;
   /** What it read by key, in pairs: whose dependents it is among, and the key. */
   #reads: (Dependents | string)[] = noReads;
@@ -96,7 +96,10 @@ class Cell<V> implements Dependent, Fetch {
 export class DerivedCollection<V> extends Collection<V> {
   readonly #compute: (fetch: Fetch, inputKey: string) => Outputs<V> | undefined;
   readonly #equal: (a: V, b: V) => boolean;
-  readonly #cells = new Map<string, Cell<V>>();
+  /** By input. One that read nothing and gave one output, as most did, is kept as the key of that output. */
+  readonly #cells = new Map<string, Cell<V> | string>();
+  /** For the next computation that is not kept as a cell. */
+  #spare: Cell<V> | undefined;
   readonly #dirty = new Set<string>();
   readonly #wake: () => void;
   /** How often the transformation ran: what incrementality tests and the metrics look at. */
@@ -133,34 +136,36 @@ export class DerivedCollection<V> extends Collection<V> {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     // An output may move from one input to another in the same turn, so every write waits until all have been computed.
-    const given: (readonly [key: string, value: V])[] = [];
+    const keys: string[] = [];
+    const values: V[] = [];
     const gone = new Set<string>();
     for (const inputKey of dirty) {
       const before = this.#cells.get(inputKey);
-      before?.release();
-      const cell = before ?? new Cell<V>(this, inputKey);
+      let cell: Cell<V>;
+      if (before instanceof Cell) {
+        cell = before;
+        cell.release();
+        for (const key of cell.outputs) gone.add(key);
+      } else {
+        cell = this.#spare ?? new Cell<V>(this, inputKey);
+        cell.key = inputKey;
+        this.#spare = undefined;
+        if (before !== undefined) gone.add(before);
+      }
       const outputs = this.#compute(cell, inputKey);
       this.runs++;
-      for (const key of cell.outputs) gone.add(key);
-      if (outputs === undefined) {
-        cell.release();
-        this.#cells.delete(inputKey);
-        continue;
-      }
-      let keys: string[] | undefined;
-      for (const output of outputs) {
-        const key = output[0];
-        given.push(output);
-        if (keys === undefined) keys = [key];
-        else keys.push(key);
-      }
-      cell.outputs = keys ?? none;
-      cell.trim();
-      // Many inputs give nothing (a diagnostic for each object, say): they cost nothing either.
-      if (keys === undefined && !cell.reads) this.#cells.delete(inputKey);
-      else this.#cells.set(inputKey, cell);
+      const first = keys.length;
+      if (outputs === undefined) cell.release();
+      else
+        for (const [key, value] of outputs) {
+          keys.push(key);
+          values.push(value);
+        }
+      this.#keep(cell, before, keys, first);
     }
-    for (const [key, value] of given) {
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as string;
+      const value = values[i] as V;
       const old = this.items.get(key);
       // What is there already was this turn's to replace, once: else another input has just given it, or gave it before.
       if (old !== undefined && !gone.delete(key))
@@ -169,6 +174,23 @@ export class DerivedCollection<V> extends Collection<V> {
     }
     for (const key of gone) this.write(key, undefined);
     this.busy += performance.now() - start;
+  }
+
+  /** Takes note of what an input's computation read, and of the outputs that it gave: `keys` from `first` on. */
+  #keep(cell: Cell<V>, before: Cell<V> | string | undefined, keys: readonly string[], first: number): void {
+    const count = keys.length - first;
+    if (count <= 1 && !cell.reads) {
+      const only = keys[first];
+      // Many inputs give nothing (a diagnostic for each object, say): they cost nothing either.
+      if (only === undefined) this.#cells.delete(cell.key);
+      else if (only !== before) this.#cells.set(cell.key, only);
+      cell.outputs = none;
+      this.#spare = cell;
+      return;
+    }
+    cell.outputs = count === 0 ? none : keys.slice(first);
+    cell.trim();
+    if (cell !== before) this.#cells.set(cell.key, cell);
   }
 }
 
