@@ -8,7 +8,7 @@ import { translateIngress } from '../mesh/ingress/index.ts';
 import { createTables, type Tables } from '../mesh/inputs.ts';
 import type { Backend, HttpRoute, Listener, MeshOptions, ObjectStatus } from '../mesh/model/index.ts';
 import { createRejections, deriveStatuses, type Rejections } from '../status/index.ts';
-import { type Collection, type Index, Store, type StoreOptions } from '../store/index.ts';
+import { type Collection, Store, type StoreOptions } from '../store/index.ts';
 
 export interface ControlPlaneOptions extends StoreOptions {
   readonly mesh: MeshOptions;
@@ -23,8 +23,8 @@ export interface ControlPlane {
   readonly tables: Tables;
   readonly listeners: readonly Collection<Listener>[];
   readonly routes: readonly Collection<HttpRoute>[];
-  /** Routes by route table, one index for each of `routes`. */
-  readonly routesByTable: readonly Index<HttpRoute>[];
+  /** A look-up of the routes that there are now by route table, at the cost of one pass over all: for people who ask. */
+  readonly routesByTable: () => (table: string) => readonly HttpRoute[];
   readonly backends: Collection<Backend>;
   readonly resources: readonly Collection<Resource>[];
   readonly diagnostics: readonly Collection<readonly Diagnostic[]>[];
@@ -65,7 +65,13 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     tables,
     listeners: [listeners],
     routes,
-    routesByTable: routes.map((collection) => collection.index('shown by table', (route) => route.table)),
+    routesByTable: () => {
+      const tables = Map.groupBy(
+        routes.flatMap((collection) => [...collection.values()]),
+        (route) => route.table,
+      );
+      return (table) => tables.get(table) ?? [];
+    },
     backends,
     resources: [...encoded.all, config.resources],
     diagnostics: [

@@ -149,10 +149,7 @@ export async function startNode(
 
     const listeners = () => plane.listeners.flatMap((collection) => [...collection.values()]);
     const isRefused = (name: string) => plane.rejections.table.has(rejectionKey({ type: 'listeners', name }));
-    const served = (most: number): ServedRow[] => {
-      const routesOf = (table: string) => plane.routesByTable.flatMap((index) => index.get(table));
-      return servedRows(listeners(), routesOf, isRefused, most);
-    };
+    const served = (most: number): ServedRow[] => servedRows(listeners(), plane.routesByTable(), isRefused, most);
     const lookForSharedPorts = () => {
       shared = sharedPorts(listeners(), envoy.pid).map((diagnostic) => located(diagnostic, locate));
     };

@@ -1,4 +1,3 @@
-import { refKey } from '../api/index.ts';
 import type { Rejection } from '../mesh/envoy/resource.ts';
 import type { Condition, ObjectStatus } from '../mesh/model/index.ts';
 import type { Collection, DerivedCollection, Store } from '../store/index.ts';
@@ -15,8 +14,9 @@ export function deriveStatuses(
 ): DerivedCollection<ObjectStatus> {
   return store.derive(collections, {
     name: 'statuses',
-    map: (fetch, status, key) => {
-      const refused = fetch.by(rejections.byOrigin, refKey(status.ref));
+    joined: [rejections.byOrigin],
+    map: (_fetch, status, key) => {
+      const refused = rejections.byOrigin.get(key);
       return [[key, refused.length === 0 ? status : { ref: status.ref, value: correct(status.value, refused) }]];
     },
   });

@@ -17,8 +17,19 @@ export interface Fetch {
 /** What a transformation gives: outputs by key. Keys must be unique in the whole derived collection: put the input's key into them. */
 export type Outputs<V> = Iterable<readonly [key: string, value: V]>;
 
+/** An index, whatever its values. */
+export interface Joined {
+  readonly of: Ranked;
+  onEach(listener: (indexKey: string) => void): void;
+}
+
 export interface Derivation<V> {
   readonly name: string;
+  /**
+   * Indexes whose keys are those of the inputs, which `map` reads at its own key without `fetch`: for what hardly any input
+   * has, so that nothing needs to be remembered of those that have none.
+   */
+  readonly joined?: readonly Joined[];
   /** Equal outputs are dropped, so that nothing downstream runs. Default: structural equality. */
   readonly equal?: (a: V, b: V) => boolean;
 }
@@ -83,10 +94,16 @@ class Cell<V> implements Dependent, Fetch {
     if (this.#reads === noReads) this.#reads = [dependents, key];
     else this.#reads.push(dependents, key);
   }
-  #check(collection: { readonly rank: number; readonly name: string }): void {
-    if (collection.rank < this.owner.rank) return;
-    throw new Error(`bug: ${this.owner.name} reads ${collection.name}, which was created after it`);
+  #check(collection: Ranked): void {
+    checkOrder(this.owner, collection);
   }
+}
+
+type Ranked = Pick<Collection<unknown>, 'rank' | 'name'>;
+
+function checkOrder(reader: Ranked, collection: Ranked): void {
+  if (collection.rank < reader.rank) return;
+  throw new Error(`bug: ${reader.name} reads ${collection.name}, which was created after it`);
 }
 
 /**
@@ -117,6 +134,10 @@ export class DerivedCollection<V> extends Collection<V> {
     this.#compute = compute;
     this.#equal = derivation.equal ?? equal;
     this.#wake = wake;
+    for (const index of derivation.joined ?? []) {
+      checkOrder(this, index.of);
+      index.onEach((key) => this.markDirty(key));
+    }
   }
 
   get dirty(): number {

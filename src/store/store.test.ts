@@ -102,6 +102,71 @@ describe('store', () => {
     ]);
   });
 
+  it('runs a transformation again for a change under its own key of an index that is joined to it', () => {
+    const store = new Store({ schedule: () => {} });
+    const people = store.table<string>('people');
+    const notes = store.table<{ readonly about: string; readonly text: string }>('notes');
+    const byPerson = notes.index('person', (note) => note.about);
+    const noted = store.derive(people, {
+      name: 'noted',
+      joined: [byPerson],
+      map: (_fetch, name, key) => [[key, `${name}${byPerson.get(key).map(({ text }) => ` ${text}`)}`]],
+    });
+    people.set('a', 'Ann');
+    people.set('b', 'Bob');
+    store.flush();
+    notes.set('1', { about: 'a', text: 'late' });
+    notes.set('2', { about: 'nobody', text: 'gone' });
+    store.flush();
+    assert.deepEqual([noted.get('a'), noted.get('b'), noted.size], ['Ann late', 'Bob', 2]);
+    notes.delete('1');
+    store.flush();
+    assert.equal(noted.get('a'), 'Ann');
+    assert.throws(() => {
+      const later = new Store({ schedule: () => {} });
+      const first = later.table<string>('first');
+      const index = store.table<string>('late').index('late', (value) => value);
+      later.derive(first, { name: 'reader', joined: [index], map: () => [] });
+    }, /reader reads late/);
+  });
+
+  it('keeps up with an input that reads and gives more, then less, then nothing', () => {
+    const store = new Store({ schedule: () => {} });
+    const inputs = store.table<number>('inputs');
+    const factor = store.table<number>('factor');
+    const products = store.derive(inputs, {
+      name: 'products',
+      map: (fetch, count, key) =>
+        Array.from({ length: count }, (_, i): [string, number] => [
+          `${key}${i}`,
+          i === 0 ? 1 : (fetch.get(factor, 'x') ?? 0) * i,
+        ]),
+    });
+    for (const [count, x] of [
+      [1, 1],
+      [3, 1],
+      [3, 2],
+      [1, 2],
+      [0, 3],
+      [2, 3],
+      [1, 3],
+    ] as const) {
+      inputs.set('a', count);
+      inputs.set('b', 1);
+      factor.set('x', x);
+      store.flush();
+      const expected = [['b0', 1], ...Array.from({ length: count }, (_, i) => [`a${i}`, i === 0 ? 1 : x * i])];
+      assert.deepEqual(snapshot(products), expected.sort());
+    }
+    inputs.delete('a');
+    store.flush();
+    assert.deepEqual(snapshot(products), [['b0', 1]]);
+    const { runs } = products;
+    factor.set('x', 9);
+    store.flush();
+    assert.equal(products.runs, runs, 'nobody reads it any more');
+  });
+
   it('refuses two inputs that give one output, and reading what was created later', () => {
     const store = new Store({ schedule: () => {} });
     const claims = store.table<string>('claims');

@@ -111,7 +111,8 @@ export function list<T>(item: Schema<T>, rules: ListRules<T> = {}): Schema<reado
       context.leave();
     }
     if (unique !== undefined && out.length > 1 && context.errors === before) refuseDuplicates(out, unique, context);
-    return out;
+    // A copy: an array that was pushed to has room for seventeen, and objects are kept for as long as they exist.
+    return out.slice();
   };
 }
 

@@ -93,10 +93,9 @@ async function show(translation: Translation, { output, type }: Flags): Promise<
   }
   if (output === 'table' && type === undefined) {
     const { servedRows } = await import('../../status/index.ts');
-    const routesOf = (table: string) => plane.routesByTable.flatMap((index) => index.get(table));
     const rows = servedRows(
       plane.listeners.flatMap((collection) => [...collection.values()]),
-      routesOf,
+      plane.routesByTable(),
     );
     return servedTable(rows, styleFor(process.stdout));
   }

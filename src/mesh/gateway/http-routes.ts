@@ -13,13 +13,19 @@ export function httpRoutesOf(program: RouteProgram<RouteRules>): [string, HttpRo
       for (const { host, rank } of hosts) {
         for (const output of rules.rules) {
           const key = `${prefix}/${output.rule}.${output.match}/${table}/${host}`;
+          const { path, length, method, headers, query } = output.precedence;
+          const { rule, match } = output;
           const precedence: Precedence = {
             host: rank,
-            ...output.precedence,
+            path,
+            length,
+            method,
+            headers,
+            query,
             created,
             owner,
-            rule: output.rule,
-            match: output.match,
+            rule,
+            match,
           };
           outputs.push([key, { key, table, host, precedence, origins, ...ruleOf(output) }]);
         }

@@ -20,8 +20,8 @@ export interface Problem {
   readonly hint: string;
 }
 
-const acceptedVerdict: Verdict = { ok: true, reason: 'Accepted', message: 'accepted' };
-const resolvedVerdict: Verdict = { ok: true, reason: 'ResolvedRefs', message: 'every reference is resolved' };
+export const acceptedVerdict: Verdict = { ok: true, reason: 'Accepted', message: 'accepted' };
+export const resolvedVerdict: Verdict = { ok: true, reason: 'ResolvedRefs', message: 'every reference is resolved' };
 
 /** One route's translation: what its rules need, and what is wrong with them. Lives for one run. */
 export class RouteScope {
@@ -33,9 +33,10 @@ export class RouteScope {
   readonly protocol: BackendProtocol | undefined;
   readonly rules: RuleOutput[] = [];
   readonly diagnostics: Diagnostic[] = [];
-  readonly #backends = new Map<string, Backend>();
-  readonly #secrets = new Map<string, SecretMaterial>();
-  readonly #tlsPolicyTargets = new Set<string>();
+  // Of a handful each, and one or none for nearly every route: arrays cost less than maps.
+  readonly #backends: Backend[] = [];
+  readonly #secrets: SecretMaterial[] = [];
+  readonly #tlsPolicyTargets: string[] = [];
   readonly #unresolved: Problem[] = [];
   readonly #dropped: Problem[] = [];
   #from: Referrer | undefined;
@@ -65,13 +66,14 @@ export class RouteScope {
       ...(protocol === undefined ? {} : { protocol }),
       ...(this.gateway === undefined ? {} : { gateway: this.gateway }),
     });
-    if (found.tlsPolicyTarget !== undefined) this.#tlsPolicyTargets.add(found.tlsPolicyTarget);
+    const { tlsPolicyTarget: target } = found;
+    if (target !== undefined && !this.#tlsPolicyTargets.includes(target)) this.#tlsPolicyTargets.push(target);
     if (!found.ok) {
       this.unresolved({ field: `${field}.${fieldOf(found.reason)}`, ...found });
       return undefined;
     }
-    this.#backends.set(found.backend.name, found.backend);
-    for (const secret of found.secrets) this.#secrets.set(secret.name, secret);
+    addNamed(this.#backends, found.backend);
+    for (const secret of found.secrets) addNamed(this.#secrets, secret);
     return found.backend.name;
   }
 
@@ -98,8 +100,8 @@ export class RouteScope {
     return {
       // A copy: an array that was pushed to has room for seventeen, and there may be a hundred thousand of these.
       rules: this.rules.slice(),
-      backends: [...this.#backends.values()],
-      secrets: [...this.#secrets.values()],
+      backends: this.#backends.slice(),
+      secrets: this.#secrets.slice(),
       accepted: none
         ? { ok: false, reason: dropped.reason, message: `no rule is valid: ${summary(this.#dropped)}` }
         : acceptedVerdict,
@@ -112,13 +114,17 @@ export class RouteScope {
         : // The spec has the message begin so.
           { partiallyInvalid: { reason: dropped.reason, message: `Dropped Rule: ${summary(this.#dropped)}` } }),
       diagnostics: this.diagnostics,
-      tlsPolicyTargets: [...this.#tlsPolicyTargets],
+      tlsPolicyTargets: this.#tlsPolicyTargets.slice(),
     };
   }
 
   #report(severity: Diagnostic['severity'], { field, reason, message, hint }: Problem): void {
     this.diagnostics.push({ severity, reason, message, hint, object: this.ref, field });
   }
+}
+
+function addNamed<T extends { readonly name: string }>(to: T[], one: T): void {
+  if (!to.some(({ name }) => name === one.name)) to.push(one);
 }
 
 function fieldOf(reason: string): string {

@@ -42,12 +42,13 @@ export function translateGateway(store: Store, tables: Tables, options: MeshOpti
   const all = [...routes.http, ...routes.streams].map((programs) => widen<RouteProgram<Rules>>(programs));
   const counts = all.map((programs) => programs.index('counted listener', listenersOf));
   const reports = [
+    // Routes first: they are by far the most, and each is looked for in one after the other.
+    ...all.map((programs) => widen<Report>(programs)),
     deriveClassReports(store, tables),
     deriveGatewayReports(store, models, counts),
     deriveUnknownClassReports(store, tables),
     deriveOrphanReports(store, tables),
     deriveTlsPolicyReports(store, context, deriveTlsPolicyUses(store, all)),
-    ...all.map((programs) => widen<Report>(programs)),
   ];
   return {
     listeners: deriveListeners(store, models, streams),
@@ -142,6 +143,7 @@ function deriveSecretUses(store: Store, programs: readonly Programs<Rules>[], mo
   return store.derive<User, SecretUse>([...programs.map((one) => widen<User>(one)), widen<User>(models)], {
     name: 'gateway.secrets',
     map: (_fetch, value, key) => {
+      if ('variants' in value && value.variants.every(({ rules }) => rules.secrets.length === 0)) return [];
       const uses = new Map<string, SecretUse>();
       const use = (secret: SecretUse['secret'], user: ObjectRef): unknown =>
         uses.set(`gateway/${key}/${user.kind}/${user.namespace}/${user.name}/${secret.name}`, { secret, user });

@@ -1,17 +1,11 @@
-import {
-  type Diagnostic,
-  type KubeObject,
-  type ObjectRef,
-  objectKey,
-  type ParentReference,
-  refOf,
-} from '../../api/index.ts';
+import { type Diagnostic, type KubeObject, type ObjectRef, objectKey, refOf } from '../../api/index.ts';
 import type { Collection, DerivedCollection, Fetch, Store } from '../../store/index.ts';
 import type { Backend, Condition, SecretMaterial } from '../model/index.ts';
 import { type Attached, type AttachTo, attach, type ParentAttachment } from './attachment.ts';
 import { condition, diagnosticOf } from './conditions.ts';
 import type { Verdict } from './contract.ts';
 import { CONTROLLER_NAME } from './gateway-class.ts';
+import { acceptedVerdict, resolvedVerdict } from './http-rules-scope.ts';
 import type { RouteParent } from './parents.ts';
 import { type Report, reportEntry } from './report.ts';
 import type { RouteKind } from './route-kinds.ts';
@@ -161,7 +155,17 @@ function isSame(a: ObjectRef, b: ObjectRef): boolean {
   return a.name === b.name && a.namespace === b.namespace;
 }
 
+/** By generation: those of nearly every route, so that a hundred thousand need not have their own. */
+const allTrue: (readonly Condition[])[] = [];
+
 function parentStatus({ parentRef, problem }: ParentAttachment, rules: Rules, generation: number): unknown {
+  const flawless =
+    problem === undefined &&
+    rules.accepted === acceptedVerdict &&
+    rules.resolvedRefs === resolvedVerdict &&
+    rules.partiallyInvalid === undefined;
+  const known = flawless ? allTrue[generation] : undefined;
+  if (known !== undefined) return { parentRef, controllerName: CONTROLLER_NAME, conditions: known };
   const accepted = problem === undefined ? rules.accepted : { ok: false, ...problem };
   const conditions: Condition[] = [
     condition('Accepted', status(accepted.ok), accepted.reason, accepted.message, generation),
@@ -178,22 +182,12 @@ function parentStatus({ parentRef, problem }: ParentAttachment, rules: Rules, ge
     const { reason, message } = rules.partiallyInvalid;
     conditions.push(condition('PartiallyInvalid', 'True', reason, message, generation));
   }
-  return { parentRef: plainRef(parentRef), controllerName: CONTROLLER_NAME, conditions };
+  if (flawless && generation < 1000) allTrue[generation] = conditions;
+  return { parentRef, controllerName: CONTROLLER_NAME, conditions };
 }
 
 function status(ok: boolean): 'True' | 'False' {
   return ok ? 'True' : 'False';
-}
-
-function plainRef({ group, kind, namespace, name, sectionName, port }: ParentReference): ParentReference {
-  return {
-    group,
-    kind,
-    ...(namespace === undefined ? {} : { namespace }),
-    name,
-    ...(sectionName === undefined ? {} : { sectionName }),
-    ...(port === undefined ? {} : { port }),
-  };
 }
 
 /** Variants of a route mostly have the same to complain about. */
