@@ -242,7 +242,11 @@ describe('Quickstart', () => {
 });
 
 async function waitUntil(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await delay(20);
+  const deadline = performance.now() + 30_000;
+  while (!(await condition())) {
+    assert.ok(performance.now() < deadline, 'waited 30 s');
+    await delay(20);
+  }
 }
 
 function peerCertificate(servername: string, port: number): Promise<PeerCertificate> {

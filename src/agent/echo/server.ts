@@ -9,16 +9,18 @@ export interface EchoTarget {
 }
 
 const servers = new Map<string, Server>();
+/** By the same keys: an address can pass from one Pod to another. */
+let targets = new Map<string, EchoTarget>();
 
-process.on('message', (targets: readonly EchoTarget[]) => {
-  const wanted = new Map(targets.map((target) => [`${target.address}|${target.port}`, target]));
+process.on('message', (wanted: readonly EchoTarget[]) => {
+  targets = new Map(wanted.map((target) => [`${target.address}|${target.port}`, target]));
   for (const [key, server] of servers) {
-    if (wanted.has(key)) continue;
+    if (targets.has(key)) continue;
     server.close();
     server.closeIdleConnections();
     servers.delete(key);
   }
-  for (const [key, target] of wanted) if (!servers.has(key)) servers.set(key, serve(key, target));
+  for (const [key, target] of targets) if (!servers.has(key)) servers.set(key, serve(key, target));
 });
 process.on('disconnect', () => process.exit(0));
 
@@ -30,9 +32,10 @@ function serve(key: string, target: EchoTarget): Server {
     });
     request.on('end', () => {
       const { method, url, headers, httpVersion } = request;
-      response.writeHead(200, { 'content-type': 'application/json', 'x-pod': target.pod });
+      const { pod } = targets.get(key) ?? target;
+      response.writeHead(200, { 'content-type': 'application/json', 'x-pod': pod });
       response.end(
-        `${JSON.stringify({ pod: target.pod, method, path: url, host: headers.host, httpVersion, bodyBytes: size, headers }, null, 2)}\n`,
+        `${JSON.stringify({ pod, method, path: url, host: headers.host, httpVersion, bodyBytes: size, headers }, null, 2)}\n`,
       );
     });
   });
