@@ -49,19 +49,19 @@ function bindFailure(rejection: Rejection): Pick<Diagnostic, 'reason' | 'message
     case 'Address already in use':
       return {
         reason: 'PortInUse',
-        message: `another process listens on ${place}; nothing is served there`,
+        message: `another process listens on ${place}; nothing is served there (Envoy: ${rejection.message.trim()})`,
         hint: `\`ss -ltnp 'sport = :${port}'\` shows which: stop it and start sluice again, or ${otherPort}`,
       };
     case 'Permission denied':
       return {
         reason: 'PortNotPermitted',
-        message: `this user may not listen on ${place}; nothing is served there`,
+        message: `this user may not listen on ${place}; nothing is served there (Envoy: ${rejection.message.trim()})`,
         hint: `ports below 1024 are for root: ${otherPort}, or lower net.ipv4.ip_unprivileged_port_start`,
       };
     case 'Cannot assign requested address':
       return {
         reason: 'AddressNotUsable',
-        message: `${place} is no address of this machine; nothing is served there`,
+        message: `${place} is no address of this machine; nothing is served there (Envoy: ${rejection.message.trim()})`,
         hint: '`ip address` lists those that there are: choose one with --address, or in spec.addresses of the Gateway',
       };
     default:
