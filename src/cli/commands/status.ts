@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { NodeStatus } from '../../agent/node-status.ts';
+import type { ObjectStatus } from '../../mesh/model/index.ts';
 import { askAgentJson } from '../agent-client.ts';
 import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
 import { formatData, type OutputFormat, outputFormats } from '../output/format.ts';
+import { statusDocuments, statusTable } from '../output/statuses.ts';
 import { formatTable, type Style, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
 
@@ -12,13 +14,26 @@ export function statusCommand(program: Command): void {
     .option('--state-dir <dir>', 'state directory of the running sluice', defaultStateDir())
     .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputFormats).default('table'))
     .option('--brief', 'one line: `OK`, or `error in ...`')
+    .option('--objects', 'instead, the conditions of each object: Accepted, Programmed, ResolvedRefs ...')
     .summary('health of a running node: Envoy, xDS, sources, objects, what is wrong')
     .description(
       "Asks a running sluice on its Unix socket. Shows Envoy, each xDS type (version, accepted, refused with Envoy's own " +
         'reason), the sources, how many objects there are, and what is wrong with the next step. Exit code 1 where something is.',
     )
-    .addHelpText('after', '\nExamples:\n  sluice status\n  sluice status --brief\n  sluice status -o json')
-    .action(async (options: { stateDir: string; output: OutputFormat; brief?: boolean }) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sluice status\n  sluice status --brief\n  sluice status --objects\n  sluice status -o json',
+    )
+    .action(async (options: { stateDir: string; output: OutputFormat; brief?: boolean; objects?: boolean }) => {
+      if (options.objects === true) {
+        const statuses = await askAgentJson<readonly ObjectStatus[]>(options.stateDir, '/v1/statuses');
+        process.stdout.write(
+          options.output === 'table'
+            ? statusTable(statuses, styleFor(process.stdout))
+            : formatData(statusDocuments(statuses), options.output),
+        );
+        return;
+      }
       const status = await askAgentJson<NodeStatus>(options.stateDir, '/v1/status');
       if (options.brief === true)
         process.stdout.write(status.problems.length === 0 ? 'OK\n' : `error in ${status.problems.join(', ')}\n`);

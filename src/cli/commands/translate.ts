@@ -5,6 +5,7 @@ import { address, port } from '../arguments.ts';
 import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
 import { formatData, outputFormats } from '../output/format.ts';
 import { servedTable } from '../output/start.ts';
+import { statusDocuments, statusTable } from '../output/statuses.ts';
 import { formatTable, styleFor } from '../output/table.ts';
 
 const types = [
@@ -16,6 +17,7 @@ const types = [
   'secrets',
   'extensions',
   'cec',
+  'statuses',
 ] as const;
 type TypeFlag = (typeof types)[number];
 
@@ -43,7 +45,7 @@ export function translateCommand(program: Command): void {
     .addOption(
       new Option(
         '--type <type>',
-        'only these; cec: the CiliumEnvoyConfig that each Ingress and Gateway amounts to',
+        'only these; cec: the CiliumEnvoyConfig that each Ingress and Gateway amounts to; statuses: the conditions of each object',
       ).choices(types),
     )
     .option('--address <ip>', 'where Ingress and Gateways would listen', address, '127.0.0.1')
@@ -82,6 +84,12 @@ export function translateCommand(program: Command): void {
 
 async function show(translation: Translation, { output, type }: Flags): Promise<string> {
   const { plane } = translation;
+  if (type === 'statuses') {
+    const statuses = [...plane.statuses.values()];
+    return output === 'yaml' || output === 'json'
+      ? formatData(statusDocuments(statuses), output)
+      : statusTable(statuses, styleFor(process.stdout));
+  }
   const resources = plane.resources
     .flatMap((collection) => [...collection.values()])
     .sort((a, b) => compare(a.name, b.name));
