@@ -127,7 +127,7 @@ describe('sluice run: live changes under requests', function () {
 
   async function turns(): Promise<number> {
     const { body } = await askAgent(node.stateDir, '/metrics');
-    return Number(/^sluice_store_turn_count(?:\{[^}]*\})? (\d+)/m.exec(body)?.[1]);
+    return Number(/^sluice_store_turn_seconds_count(?:\{[^}]*\})? (\d+)/m.exec(body)?.[1]);
   }
 
   it('adds and removes endpoints of a Service in use', () =>

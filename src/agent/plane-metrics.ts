@@ -8,7 +8,7 @@ import type { ControlPlane } from './control-plane.ts';
  */
 export function observePlane(meter: Meter) {
   const changes = meter.createCounter('sluice.source.changes', { description: 'Objects set or deleted by sources' });
-  const turns = meter.createHistogram('sluice.store.turn', {
+  const turns = meter.createHistogram('sluice.store.turn_seconds', {
     unit: 's',
     description: 'One turn of the store: from the first derivation to the last observer',
     advice: { explicitBucketBoundaries: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2, 10] },
@@ -33,7 +33,7 @@ export function observePlane(meter: Meter) {
       const queue = meter.createObservableGauge('sluice.stage.queue', {
         description: 'Inputs that wait to be derived again',
       });
-      const busy = meter.createObservableCounter('sluice.stage.busy', {
+      const busy = meter.createObservableCounter('sluice.stage.busy_seconds', {
         unit: 's',
         description: 'Time spent in a derivation',
       });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Logger } from 'pino';
-import { isRefusal, LineSplitter, type LogLevel, logFormat, parseLogLine } from './log-lines.ts';
+import { isAboutFieldMaturity, isRefusal, LineSplitter, type LogLevel, logFormat, parseLogLine } from './log-lines.ts';
 
 export interface SpawnOptions {
   readonly binary: string;
@@ -75,7 +75,8 @@ export function spawnEnvoy(options: SpawnOptions): EnvoyChild {
     if (lastLines.push(line) > keptLines) lastLines.shift();
     const parsed = parseLogLine(line);
     const { component, message } = parsed;
-    const expected = isRefusal(parsed) || (parsed.level === 'warn' && options.stopping());
+    const expected =
+      isRefusal(parsed) || isAboutFieldMaturity(parsed) || (parsed.level === 'warn' && options.stopping());
     const level = expected ? 'debug' : parsed.level;
     logger[level]({ component: component || 'stderr' }, message);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isRefusal, LineSplitter, parseLogLine } from './log-lines.ts';
+import { isAboutFieldMaturity, isRefusal, LineSplitter, parseLogLine } from './log-lines.ts';
 
 describe('log lines', () => {
   it('maps levels and keeps components', () => {
@@ -38,6 +38,17 @@ describe('log lines', () => {
       'config rejected: x',
     ])
       assert.equal(isRefusal(parseLogLine(line)), false, line);
+  });
+
+  it('knows remarks on the maturity of fields, which name no object', () => {
+    for (const text of [
+      "Deprecated field: type envoy.config.cluster.v3.Cluster Using deprecated option 'x' from file cluster.proto.",
+      "field 'envoy.x.UdpProxyConfig.matcher' is marked as work-in-progress. API features marked as ...",
+    ]) {
+      assert.equal(isAboutFieldMaturity(parseLogLine(`[warning][misc] ${text}`)), true, text);
+      assert.equal(isAboutFieldMaturity(parseLogLine(`[warning][config] ${text}`)), false, text);
+    }
+    assert.equal(isAboutFieldMaturity(parseLogLine('[warning][misc] anything else')), false);
   });
 
   it('gives the same lines however the stream is cut', () => {

@@ -36,6 +36,14 @@ export function isRefusal({ component, message }: LogLine): boolean {
   return /config (?:for [\w./-]+ )?rejected: |^listener '.*' failed to bind or apply socket options: /s.test(message);
 }
 
+/**
+ * Envoy says of fields that it will drop, or has not finished, that they are in use: without the name of the object, and
+ * mostly of fields that we chose ourselves. Nobody who reads the log at 3 a.m. can act on that.
+ */
+export function isAboutFieldMaturity({ component, message }: LogLine): boolean {
+  return component === 'misc' && /^Deprecated field: | is marked as work-in-progress\./.test(message);
+}
+
 /** Undoes `--log-format-escaped`, which writes line ends and quotes as in C. */
 function unescapeC(text: string): string {
   return text.includes('\\')

@@ -19,13 +19,13 @@ export interface XdsMeters {
 export function xdsMeters(meter: Meter = metrics.getMeter('sluice.xds')): XdsMeters {
   const responses = meter.createCounter('sluice.xds.responses', { description: 'xDS responses sent' });
   const resources = meter.createCounter('sluice.xds.resources', { description: 'Resources and removals sent' });
-  const bytes = meter.createCounter('sluice.xds.sent', { unit: 'By', description: 'Bytes of xDS responses' });
+  const bytes = meter.createCounter('sluice.xds.sent_bytes', { unit: 'By', description: 'Bytes of xDS responses' });
   const acks = meter.createCounter('sluice.xds.acks', { description: 'Responses that the client accepted' });
   const nacks = meter.createCounter('sluice.xds.nacks', { description: 'Responses that the client refused' });
   const late = meter.createCounter('sluice.xds.overdue', { description: 'Responses not answered in time' });
   const ignored = meter.createCounter('sluice.xds.ignored', { description: 'Requests that were ignored' });
   const streams = meter.createUpDownCounter('sluice.xds.streams', { description: 'Open xDS streams' });
-  const latency = meter.createHistogram('sluice.xds.apply_to_ack', {
+  const latency = meter.createHistogram('sluice.xds.apply_to_ack_seconds', {
     unit: 's',
     description: 'From a change of the cache to its ACK',
     advice: { explicitBucketBoundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5] },

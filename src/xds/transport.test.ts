@@ -114,7 +114,7 @@ describe('xDS transports', () => {
     assert.equal(values.get('sluice.xds.acks clusters'), 2);
     assert.equal(values.get('sluice.xds.nacks clusters'), 2);
     assert.equal(values.get('sluice.xds.streams delta'), 1);
-    assert.ok(values.has('sluice.xds.apply_to_ack clusters'));
+    assert.ok(values.has('sluice.xds.apply_to_ack_seconds clusters'));
     assert.ok(![...values.keys()].some((key) => key.includes('bad')));
     await provider.shutdown();
   });
