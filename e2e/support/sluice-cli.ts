@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export const root = join(import.meta.dirname, '../..');
@@ -41,7 +42,7 @@ export interface SluiceRun {
   readonly process: ChildProcess;
   stdout(): string;
   stderr(): string;
-  /** Resolves when either output matches; rejects when the process ends before. */
+  /** Resolves when either output matches; rejects when the process ends before, or after 30 s. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
   /** Ctrl-C, and what it ended with. */
   interrupt(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -67,8 +68,9 @@ export function startSluice(args: readonly string[], env: NodeJS.ProcessEnv = us
       for (;;) {
         const match = pattern.exec(texts.stdout) ?? pattern.exec(texts.stderr);
         if (match !== null) return match;
-        const ended = await Promise.race([changed.promise.then(() => false), exited.then(() => true)]);
-        if (ended) throw new Error(`sluice ended without ${pattern}:\n${texts.stdout}\n${texts.stderr}`);
+        const late = delay(30_000, true, { ref: false });
+        const over = await Promise.race([changed.promise.then(() => false), exited.then(() => true), late]);
+        if (over) throw new Error(`no ${pattern} from sluice:\n${texts.stdout}\n${texts.stderr}`);
       }
     },
     async interrupt() {
