@@ -81,7 +81,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       ...encoded.diagnostics,
       rejections.diagnostics,
     ],
-    statuses: deriveStatuses(store, [ingress.statuses, gateway.statuses], rejections),
+    statuses: deriveStatuses(store, [ingress.statuses, gateway.statuses], rejections, tables),
     rejections,
   };
 }

@@ -107,6 +107,10 @@ const everything = [
   ...envoyConfig,
 ];
 
+interface Programmed {
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+}
+
 describe('control plane, objects in and xDS out', () => {
   let socket: ReturnType<typeof socketDirectory>;
   let rig: PlaneRig;
@@ -257,6 +261,32 @@ describe('control plane, objects in and xDS out', () => {
     await rig.change(route('a', 'web', '/other'));
     await rig.until(() => accepted(a).startsWith('True'));
     assert.deepEqual(rig.diagnosticsOf('HTTPRoute', 'a'), []);
+  });
+
+  it('says of a refused listener, and of no other, that it is not programmed', async () => {
+    rig = await startPlane(socket.path, everything);
+    const busy = "cannot bind '127.0.0.1:8001': Address already in use";
+    await rig.connect({ refuse: ({ name }) => (name.endsWith('/127.0.0.1:8001') ? busy : undefined) });
+    const programmed = () => {
+      const value = rig.plane.statuses.get('Gateway.gateway.networking.k8s.io/default/gw')
+        ?.value as unknown as Programmed & {
+        listeners: Programmed[];
+      };
+      return [value, ...value.listeners].map(({ conditions }) => {
+        const found = conditions.find(({ type }) => type === 'Programmed');
+        return `${found?.status} ${found?.reason}`;
+      });
+    };
+    await rig.until(() => programmed()[0]?.startsWith('False') === true);
+    assert.deepEqual(programmed(), ['False Invalid', 'True Programmed', 'False Invalid']);
+    assert.deepEqual(
+      rig.diagnosticsOf('Gateway', 'gw').map(({ reason }) => reason),
+      ['PortInUse'],
+    );
+    await rig.change(gateway(', {name: https, port: 8002, protocol: HTTPS, tls: {certificateRefs: [{name: cert}]}}'));
+    await rig.until(() => programmed()[0]?.startsWith('True') === true);
+    assert.deepEqual(programmed(), ['True Programmed', 'True Programmed', 'True Programmed']);
+    assert.deepEqual(rig.diagnosticsOf('Gateway', 'gw'), []);
   });
 
   it('clears what was refused when its owner is deleted', async () => {

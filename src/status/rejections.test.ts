@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { refKey } from '../api/index.ts';
 import type { Rejection } from '../mesh/envoy/resource.ts';
+import { createTables } from '../mesh/inputs.ts';
 import type { ObjectStatus } from '../mesh/model/index.ts';
 import { Store } from '../store/index.ts';
 import { createRejections, rejectionKey } from './rejections.ts';
@@ -16,7 +17,7 @@ function rig() {
   const store = new Store({ schedule: () => {} });
   const rejections = createRejections(store);
   const statuses = store.table<ObjectStatus>('given');
-  const corrected = deriveStatuses(store, [statuses], rejections);
+  const corrected = deriveStatuses(store, [statuses], rejections, createTables(store));
   return {
     statuses,
     refuse(...all: Rejection[]) {
