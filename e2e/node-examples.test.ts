@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client, credentials, Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { echoBackend, type Seen } from './support/gateway-rig.ts';
 import { tlsSecret } from './support/kubernetes.ts';
@@ -66,6 +68,10 @@ describe("sluice run: Cilium's own examples", function () {
       'implpath2',
       'echo-1',
       'echo-2',
+      'echo-service',
+      'helloworld',
+      'helloworld-v1',
+      'helloworld-v2',
     ])
       echoes.set(name, await echoBackend(name, seen));
     grpc = await grpcBackend([
@@ -285,5 +291,47 @@ spec: {ports: [{port: ${port}${appProtocol}}]}
       assert.equal(await call(`${address}:80`, method, 'hipstershop.cilium.rocks'), method);
       assert.equal((await get('hipstershop.cilium.rocks', '/details')).status, 404);
     });
+  });
+
+  it('CiliumEnvoyConfigs: a circuit breaker and a weighted split, each on a port that it is given', async () => {
+    const node = await startNodeRig({
+      files: {
+        'circuit-breaker.yaml': example('servicemesh/envoy/envoy-circuit-breaker.yaml'),
+        'helloworld.yaml': example('servicemesh/envoy/envoy-helloworld-v1-90-v2-10.yaml'),
+        'services.yaml': ['echo-service', 'helloworld', 'helloworld-v1', 'helloworld-v2']
+          .map((name) => application(name, 8080))
+          .join(''),
+      },
+    });
+    try {
+      assert.deepEqual((await node.status()).diagnostics, []);
+      const listeners = await until('two listeners', async () => {
+        const { stdout } = await promisify(execFile)('curl', [
+          ...['-s', '--unix-socket', join(node.stateDir, 'admin.sock'), 'http://envoy/listeners'],
+        ]);
+        const all = [...stdout.matchAll(/^(\S+)::127\.0\.0\.1:(\d+)$/gm)].map(
+          ([, name = '', port]) => [name, Number(port)] as const,
+        );
+        return all.filter(([name]) => name.includes('envoy-')).length === 2 ? new Map(all) : undefined;
+      });
+      const portFor = (part: string): number => [...listeners].find(([name]) => name.includes(part))?.[1] ?? 0;
+      const at = async (port: number) => by(await fetchHost({ address: '127.0.0.1', port }, 'any.test'));
+      await until('the split', () =>
+        at(portFor('default/envoy-lb')).then(
+          (name) => name.startsWith('helloworld-v'),
+          () => false,
+        ),
+      );
+      const counts: Record<string, number> = {};
+      for (let i = 0; i < 200; i++) {
+        const name = await at(portFor('default/envoy-lb'));
+        counts[name] = (counts[name] ?? 0) + 1;
+      }
+      assert.deepEqual(Object.keys(counts).sort(), ['helloworld-v1', 'helloworld-v2']);
+      assert.ok((counts['helloworld-v1'] ?? 0) > 150, JSON.stringify(counts));
+      assert.equal(await at(portFor('circuit-breaker')), 'echo-service');
+    } finally {
+      await node.stop();
+    }
   });
 });
