@@ -2,7 +2,17 @@ import type { Resource, ResourceType } from '../mesh/envoy/resource.ts';
 import { accepted, retryAfterRemovals } from './answers.ts';
 import { chunkSize, chunksOfNames, earliest, fullState, versionOf } from './batches.ts';
 import { formToSend } from './forms.ts';
-import { ClusterGate, flightFloor, type HeldBack, heldBack, makeFloor, makeOrder, removalOrder } from './gate.ts';
+import {
+  ClusterGate,
+  flightFloor,
+  type HeldBack,
+  heldBack,
+  holdsListeners,
+  makeFloor,
+  makeOrder,
+  removalOrder,
+  tablesPending,
+} from './gate.ts';
 import { edsNameOf, routeTableOf } from './references.ts';
 import { markNow, refusingEntries, type StreamContext, stateOf } from './stream-context.ts';
 import {
@@ -150,9 +160,14 @@ export class Outbox {
     let items: FlightItem[] = [];
     let size = 0;
     let waiting = false;
+    const hold =
+      state.type === 'listeners' &&
+      state.updates.size > 0 &&
+      holdsListeners(stateOf(this.#stream, 'scoped-routes'), stateOf(this.#stream, 'routes'));
     for (const [name, mark] of state.updates) {
       if (!this.#mayStart(state)) return;
-      const item = this.#prepare(state, name, mark, gate);
+      const changed = state.entries.get(name)?.good !== undefined;
+      const item = hold && changed ? 'wait' : this.#prepare(state, name, mark, gate);
       if (item === 'wait') {
         waiting = true;
         continue;
@@ -195,6 +210,11 @@ export class Outbox {
       return undefined;
     }
     if (gate?.blocks(state.type, form)) return 'wait';
+    if (
+      state.type === 'listeners' &&
+      tablesPending(stateOf(this.#stream, 'scoped-routes'), stateOf(this.#stream, 'routes'))
+    )
+      return 'wait';
     return { name, entry, form, mark };
   }
 
