@@ -44,6 +44,8 @@ export interface XdsServer {
    * because of what it was sent (endpoints of a new cluster) counts once it has asked.
    */
   waitAcked(sequence: number, types?: readonly ResourceType[]): Promise<void>;
+  /** Sends a resource once more to clients that refused it, for something outside of it has changed: its port is free. */
+  retry(type: ResourceType, name: string): void;
   /** Ends the streams, then closes; clients keep what they have. */
   close(): Promise<void>;
 }
@@ -171,6 +173,9 @@ export async function serveXds(options: XdsOptions): Promise<XdsServer> {
     status: () => Array.from(sessions.keys(), (session) => session.status()),
     rejections: () => ledger.all(),
     waitAcked: (sequence, types) => waiters.wait(sequence, types),
+    retry: (type, name) => {
+      for (const session of sessions.keys()) session.retry(type, name);
+    },
     close: () => (closing ??= close()),
   };
 }

@@ -14,7 +14,7 @@ import type { RejectionLedger } from './ledger.ts';
 import type { XdsMeters } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamStatus, streamStatus } from './status.ts';
-import { type Owed, owedEndpoints, type StreamContext, stateOf, type XdsLog } from './stream-context.ts';
+import { markNow, type Owed, owedEndpoints, type StreamContext, stateOf, type XdsLog } from './stream-context.ts';
 import { interested, markRemoval, markUpdate, newTypeState, type TypeState } from './stream-state.ts';
 import { checkNames, InvalidRequest, setNames, subscribe, unsubscribe } from './subscription.ts';
 import type { Protocol } from './wire.ts';
@@ -95,6 +95,17 @@ export class Session implements StreamContext {
       }
     }
     this.#outbox.pump();
+  }
+
+  /** A resource that the client refused as a whole is sent once more. */
+  retry(type: ResourceType, name: string): void {
+    const state = stateOf(this, type);
+    const entry = state.entries.get(name);
+    if (entry?.trouble?.bad === undefined) return;
+    entry.trouble = undefined;
+    markUpdate(state, name, markNow(this));
+    this.#outbox.pump();
+    this.#onProgress();
   }
 
   /** The transport takes more. */
