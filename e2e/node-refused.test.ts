@@ -157,4 +157,15 @@ spec:
     node.remove('edge.yaml');
     await taken.free();
   });
+
+  it('is tried again when the port is free, without an edit', async () => {
+    const taken = await occupy();
+    node.write('edge.yaml', gateway(taken.port));
+    await node.diagnosed('PortInUse');
+    await taken.free();
+    await answersOn(taken.port, 200);
+    await node.resolved('PortInUse');
+    assert.equal((await programmed())?.status, 'True');
+    node.remove('edge.yaml');
+  });
 });

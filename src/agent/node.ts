@@ -20,6 +20,7 @@ import { startMetrics } from '../telemetry/metrics.ts';
 import { ResourceCache, serveXds } from '../xds/index.ts';
 import { serveApi } from './api-server.ts';
 import { followChanges } from './applied.ts';
+import { retryBinds } from './bind-retries.ts';
 import { createControlPlane } from './control-plane.ts';
 import { followDiagnostics, logDiagnostics } from './diagnostics-log.ts';
 import { runEchoBackends } from './echo/backends.ts';
@@ -146,6 +147,11 @@ export async function startNode(
       },
     });
     parts.defer(() => xds.close());
+    const bindRetries = retryBinds(
+      () => plane.rejections.table.values(),
+      (name) => xds.retry('listeners', name),
+    );
+    parts.defer(() => bindRetries.close());
 
     const listeners = () => plane.listeners.flatMap((collection) => [...collection.values()]);
     const isRefused = (name: string) => plane.rejections.table.has(rejectionKey({ type: 'listeners', name }));

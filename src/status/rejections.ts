@@ -40,17 +40,26 @@ function toDiagnostic(rejection: Rejection, key: string): Diagnostic[] {
 const otherPort =
   'choose another port: --http-port or --https-port for Ingress, the port of its listener for a Gateway';
 
+const bindError = /cannot bind '([^']+)': ([\w ]+)/;
+
+/** The address that Envoy could not listen on, if that is why it refused a listener. */
+export function refusedAddress(rejection: Rejection): { readonly host: string; readonly port: number } | undefined {
+  if (rejection.type !== 'listeners') return undefined;
+  const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(bindError.exec(rejection.message)?.[1] ?? '') ?? [];
+  return host === undefined ? undefined : { host, port: Number(port) };
+}
+
 /** A listener that is right, and that this machine does not let Envoy open: what the person can do is something else. */
 function bindFailure(rejection: Rejection): Pick<Diagnostic, 'reason' | 'message' | 'hint'> | undefined {
   if (rejection.type !== 'listeners') return undefined;
-  const [, place, error] = /cannot bind '([^']+)': ([\w ]+)/.exec(rejection.message) ?? [];
+  const [, place, error] = bindError.exec(rejection.message) ?? [];
   const port = /:(\d+)$/.exec(place ?? '')?.[1] ?? '';
   switch (error?.trim()) {
     case 'Address already in use':
       return {
         reason: 'PortInUse',
         message: `another process listens on ${place}; nothing is served there (Envoy: ${rejection.message.trim()})`,
-        hint: `\`ss -ltnp 'sport = :${port}'\` shows which: stop it and start sluice again, or ${otherPort}`,
+        hint: `\`ss -ltnp 'sport = :${port}'\` shows which: stop it, or ${otherPort}`,
       };
     case 'Permission denied':
       return {
