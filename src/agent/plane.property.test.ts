@@ -5,10 +5,11 @@ import { missingCluster } from '../mesh/envoy/config.ts';
 import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
 import type { ResourceType } from '../mesh/envoy/resource.ts';
 import { setObject } from '../mesh/inputs.ts';
+import { defaultMeshOptions } from '../mesh/model/index.ts';
 import { ResourceCache } from '../xds/index.ts';
 import { allTypes } from '../xds/testing/client.ts';
 import { startRig } from '../xds/testing/rig.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane, ControlPlaneOptions } from './control-plane.ts';
 import { feedResources } from './resource-feed.ts';
 import { referencesOf } from './testing/references.ts';
 import { plane, remove, snapshot } from './testing/snapshot.ts';
@@ -22,6 +23,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant<Step>({ do: 'flush' }) },
 );
 const steps = fc.array(step, { maxLength: 90, size: 'max' });
+
+const options = fc.constantFrom<Partial<ControlPlaneOptions>>(
+  {},
+  { adminSocket: '/run/admin.sock', mesh: { ...defaultMeshOptions, defaultCertificate: 'default/cert' } },
+  { mesh: { ...defaultMeshOptions, gatewayAddresses: 'single', defaultIngressClass: true, enforceHttps: false } },
+);
 
 /** Takes one step; `present` is kept up to date with what a source would hold. */
 function take(to: ControlPlane, present: Map<string, AnyObject>, one: Step): void {
@@ -41,15 +48,19 @@ function take(to: ControlPlane, present: Map<string, AnyObject>, one: Step): voi
 describe('control plane, whatever the objects', () => {
   it('incremental equals rebuild, in whatever order objects arrive, and what is served refers to what is served', () => {
     fc.assert(
-      fc.property(steps, fc.infiniteStream(fc.nat()), (all, random) => {
-        const live = plane();
+      fc.property(steps, fc.infiniteStream(fc.nat()), options, (all, random, given) => {
+        const live = plane([], given);
         const present = new Map<string, AnyObject>();
         for (const one of all) take(live, present, one);
         live.store.flush();
         const order = [...present.values()]
           .map((object) => ({ object, at: random.next().value }))
           .sort((a, b) => a.at - b.at);
-        assert.deepEqual(snapshot(live), snapshot(plane(order.map(({ object }) => object))));
+        const rebuilt = plane(
+          order.map(({ object }) => object),
+          given,
+        );
+        assert.deepEqual(snapshot(live), snapshot(rebuilt));
         checkClosed(live);
       }),
       { numRuns: 100 },
@@ -95,7 +106,7 @@ describe('control plane, whatever the objects', () => {
 });
 
 /** What a CiliumEnvoyConfig names and nobody has leads nowhere, and its owner is told. */
-const told = /NotFound$|NotPermitted$|^InvalidSecret$/;
+const told = /NotFound$|NotPermitted$|^InvalidSecret$|^AdminUnavailable$/;
 
 /** Whatever a resource names is served too, but for the one name that nothing ever has. */
 function checkClosed(of: ControlPlane): void {

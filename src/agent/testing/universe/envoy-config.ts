@@ -12,7 +12,7 @@ const manager = (routes: object) => ({
     ...routes,
   },
 });
-const cluster = fc.constantFrom('default/web', 'default/web:80', 'own', 'nobody');
+const cluster = fc.constantFrom('default/web', 'default/web:80', 'own', 'nobody', '/envoy-admin');
 const envoyResource = fc.oneof(
   fc
     .record({
