@@ -88,27 +88,6 @@ function collectUnconfirmed(clusters: TypeState, names: Set<string>): boolean {
   return true;
 }
 
-/**
- * Whether route tables, or scopes that lead to them, are on their way for the first time to a client that has scopes already.
- * A listener that is to use them must not go before: Envoy gives new scopes to every listener that has any, so an old one
- * may have asked for the tables first, and then the new listener does not wait for them and answers 404 until they are
- * there. A listener with the client's very first scopes does wait, so it need not.
- */
-export function tablesPending(scopes: TypeState, routes: TypeState): boolean {
-  if (!scopes.started || !(scopes.wildcard || scopes.names.size > 0)) return false;
-  return isPending(scopes) || isPending(routes);
-}
-
-function isPending(state: TypeState): boolean {
-  const isNew = (name: string) => state.entries.get(name)?.good === undefined;
-  for (const name of state.updates.keys()) if (isNew(name)) return true;
-  for (const group of state.groups) for (const name of group.keys()) if (isNew(name)) return true;
-  for (const { overdue, kind, items } of state.flights.values()) {
-    if (!overdue && kind === 'update' && items.some(({ entry }) => entry.good === undefined)) return true;
-  }
-  return false;
-}
-
 /** The lowest sequence of anything that removals wait for; Infinity if there is nothing. */
 export function makeFloor(states: Iterable<TypeState>): number {
   let floor = Number.POSITIVE_INFINITY;

@@ -11,7 +11,6 @@ import {
   makeFloor,
   makeOrder,
   removalOrder,
-  tablesPending,
 } from './gate.ts';
 import { edsNameOf, routeTableOf } from './references.ts';
 import { markNow, refusingEntries, type StreamContext, stateOf } from './stream-context.ts';
@@ -210,11 +209,6 @@ export class Outbox {
       return undefined;
     }
     if (gate?.blocks(state.type, form)) return 'wait';
-    if (
-      state.type === 'listeners' &&
-      tablesPending(stateOf(this.#stream, 'scoped-routes'), stateOf(this.#stream, 'routes'))
-    )
-      return 'wait';
     return { name, entry, form, mark };
   }
 
