@@ -1,4 +1,5 @@
 import { type Diagnostic, type Location, type ObjectRef, refKey } from '../api/index.ts';
+import { compareText } from '../lib/compare.ts';
 import type { Collection } from '../store/index.ts';
 
 export type Locate = (ref: ObjectRef, field?: string) => Location | undefined;
@@ -32,8 +33,4 @@ function compareDiagnostics(a: Diagnostic, b: Diagnostic): number {
     compareText(a.object === undefined ? '' : refKey(a.object), b.object === undefined ? '' : refKey(b.object)) ||
     compareText(a.message, b.message)
   );
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

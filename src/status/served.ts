@@ -1,4 +1,5 @@
 import { formatRef } from '../api/index.ts';
+import { compareText } from '../lib/compare.ts';
 import type { FilterChain, HttpAction, HttpMatch, HttpRoute, Listener, StreamChain } from '../mesh/model/index.ts';
 import { comparePrecedence } from '../mesh/model/index.ts';
 import { curlFor } from './curl.ts';
@@ -157,8 +158,4 @@ function share(backend: string | undefined, weight: number, of: { readonly backe
 function ownerOf(origins: Listener['origins']): string {
   const first = origins[0];
   return first === undefined ? '' : formatRef(first);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

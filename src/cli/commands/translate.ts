@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Translation } from '../../agent/translate.ts';
+import { compareText } from '../../lib/compare.ts';
 import type { Resource, ResourceType } from '../../mesh/envoy/resource.ts';
 import { address, port } from '../arguments.ts';
 import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
@@ -92,7 +93,7 @@ async function show(translation: Translation, { output, type }: Flags): Promise<
   }
   const resources = plane.resources
     .flatMap((collection) => [...collection.values()])
-    .sort((a, b) => compare(a.name, b.name));
+    .sort((a, b) => compareText(a.name, b.name));
   if (output === 'cec' || type === 'cec') {
     const configs = await envoyConfigs(translation, resources);
     return output === 'json'
@@ -135,7 +136,7 @@ async function envoyConfigs({ plane }: Translation, resources: readonly Resource
   const owners = [tables.Ingress, tables.Gateway, tables.CiliumEnvoyConfig, tables.CiliumClusterwideEnvoyConfig]
     .flatMap((table) => [...table.values()])
     .map((object) => ({ ref: refOf(object), lists: 'resources' in object.spec ? object.spec : undefined }))
-    .sort((a, b) => compare(refKey(a.ref), refKey(b.ref)));
+    .sort((a, b) => compareText(refKey(a.ref), refKey(b.ref)));
   return owners.flatMap(({ ref, lists }) => {
     const owned = ownedResources(resources, ref);
     return owned.length === 0 ? [] : [toCiliumEnvoyConfig(owned, ref, lists)];
@@ -148,8 +149,4 @@ function withoutKeys(resource: Resource, json: object): object {
   return JSON.parse(
     JSON.stringify(json, (key, value: unknown) => (key === 'private_key' ? { inline_string: '<not shown>' } : value)),
   ) as object;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { compareText } from '../../lib/compare.ts';
 import type { Bind } from '../model/index.ts';
 
 /** Ports for listeners without one; both ends included. */
@@ -50,7 +51,9 @@ export function placeListeners(
   };
   for (const bind of taken) take(bind);
   const clash = (bind: Bind) => byPort.get(bind.port)?.find((other) => overlap(bind, other));
-  const byAge = [...asks].sort((a, b) => a.created - b.created || compare(a.owner, b.owner) || compare(a.name, b.name));
+  const byAge = [...asks].sort(
+    (a, b) => a.created - b.created || compareText(a.owner, b.owner) || compareText(a.name, b.name),
+  );
   for (const { name, owner, binds } of byAge) {
     if (binds === 'auto') continue;
     const lost = binds.find((bind) => clash(bind) !== undefined);
@@ -92,9 +95,6 @@ function same(a: string, b: string): boolean {
 }
 function canonical(address: string): string {
   return new URL(`http://[${address.replace(/%.*/, '')}]`).hostname;
-}
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;

@@ -1,5 +1,6 @@
 import { dump } from 'js-yaml';
 import { type Diagnostic, formatRef, type ObjectRef } from '../../api/index.ts';
+import { compareText } from '../../lib/compare.ts';
 import type { Collection } from '../../store/index.ts';
 import { comparePrecedence, type HttpRoute, type MeshOutputs } from '../model/index.ts';
 
@@ -30,7 +31,7 @@ export function renderOutputs(outputs: MeshOutputs, parsing: readonly Diagnostic
 }
 
 function sorted<V>(collection: Collection<V>, show: (value: V) => unknown): Record<string, unknown> {
-  const entries = [...collection.entries()].sort(([a], [b]) => compare(a, b));
+  const entries = [...collection.entries()].sort(([a], [b]) => compareText(a, b));
   return Object.fromEntries(entries.map(([key, value]) => [key, show(value)]));
 }
 
@@ -40,7 +41,9 @@ function grouped<V>(
   show: (values: V[]) => unknown,
 ): Record<string, unknown> {
   const groups = Map.groupBy(collection.values(), nameOf);
-  return Object.fromEntries([...groups].sort(([a], [b]) => compare(a, b)).map(([name, uses]) => [name, show(uses)]));
+  return Object.fromEntries(
+    [...groups].sort(([a], [b]) => compareText(a, b)).map(([name, uses]) => [name, show(uses)]),
+  );
 }
 
 function users(uses: readonly { readonly user: ObjectRef }[]): string[] {
@@ -51,16 +54,16 @@ function tables(routes: Collection<HttpRoute>): Record<string, unknown> {
   const byTable = Map.groupBy(routes.values(), (route) => route.table);
   return Object.fromEntries(
     [...byTable]
-      .sort(([a], [b]) => compare(a, b))
+      .sort(([a], [b]) => compareText(a, b))
       .map(([table, members]) => {
-        const byHost = [...Map.groupBy(members, (route) => route.host)].sort(([a], [b]) => compare(a, b));
+        const byHost = [...Map.groupBy(members, (route) => route.host)].sort(([a], [b]) => compareText(a, b));
         return [table, Object.fromEntries(byHost.map(([host, list]) => [host, list.sort(byPrecedence).map(routeOf)]))];
       }),
   );
 }
 
 function byPrecedence(a: HttpRoute, b: HttpRoute): number {
-  return comparePrecedence(a.precedence, b.precedence) || compare(a.key, b.key);
+  return comparePrecedence(a.precedence, b.precedence) || compareText(a.key, b.key);
 }
 
 function routeOf(route: HttpRoute): unknown {
@@ -71,10 +74,6 @@ function routeOf(route: HttpRoute): unknown {
 function diagnostic(value: Diagnostic): unknown {
   const { severity, reason, ...rest } = value;
   return { [severity]: reason, ...rest };
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** js-yaml's own types only, without what is undefined; references as people read them, bytes as their number. */
