@@ -1,6 +1,7 @@
 import type { CiliumClusterwideEnvoyConfig, CiliumEnvoyConfig } from './cilium.ts';
 import type { ConfigMap, EndpointSlice, Namespace, Node, Pod, Secret, Service } from './core.ts';
 import type { BackendTLSPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant } from './gateway.ts';
+import type { CiliumBGPLoadBalancerIPPool, CiliumLoadBalancerIPPool } from './load-balancer.ts';
 import type { Ingress, IngressClass } from './networking.ts';
 import type { GRPCRoute, HTTPRoute, TCPRoute, TLSRoute, UDPRoute } from './route.ts';
 
@@ -27,6 +28,8 @@ export interface ObjectByKind {
   readonly BackendTLSPolicy: BackendTLSPolicy;
   readonly CiliumEnvoyConfig: CiliumEnvoyConfig;
   readonly CiliumClusterwideEnvoyConfig: CiliumClusterwideEnvoyConfig;
+  readonly CiliumLoadBalancerIPPool: CiliumLoadBalancerIPPool;
+  readonly CiliumBGPLoadBalancerIPPool: CiliumBGPLoadBalancerIPPool;
 }
 
 export type KindName = keyof ObjectByKind;

@@ -18,6 +18,7 @@ describe('Service', () => {
       headless: false,
       clusterIPs: [],
       externalIPs: [],
+      ipFamilies: [],
       sessionAffinity: 'None',
       externalTrafficPolicy: 'Cluster',
       internalTrafficPolicy: 'Cluster',

@@ -33,6 +33,8 @@ export interface ServiceSpec {
   /** Without `None`; empty where headless or not yet allocated. */
   readonly clusterIPs: readonly string[];
   readonly externalIPs: readonly string[];
+  /** Those of its addresses, the preferred one first; empty where no API server has filled them in. */
+  readonly ipFamilies: readonly ('IPv4' | 'IPv6')[];
   readonly sessionAffinity: 'None' | 'ClientIP';
   /** Milliseconds; 10800000 (3 h) by default. Present with `ClientIP` only. */
   readonly sessionAffinityTimeout?: number;

@@ -9,6 +9,7 @@ export type * from './diagnostic.ts';
 export type * from './gateway.ts';
 export { GATEWAY_GROUP } from './gateway.ts';
 export { type Kind, kinds } from './kinds.ts';
+export type * from './load-balancer.ts';
 export type * from './networking.ts';
 export * from './object.ts';
 export { type ParsedItem, type ParseResult, parseObject, parseObjects } from './parse.ts';

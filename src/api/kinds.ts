@@ -14,6 +14,7 @@ import {
 import { gatewayBody, gatewayClassBody, listenerSetBody } from './parsers/gateway.ts';
 import { grpcRouteBody } from './parsers/grpc-route.ts';
 import { httpRouteBody } from './parsers/http-route.ts';
+import { bgpLoadBalancerIpPoolBody, loadBalancerIpPoolBody } from './parsers/load-balancer.ts';
 import { metadata, type NameForm } from './parsers/metadata.ts';
 import { ingressBody, ingressClassBody } from './parsers/networking.ts';
 import { backendTlsPolicyBody, referenceGrantBody } from './parsers/policy.ts';
@@ -172,5 +173,17 @@ export const kinds: readonly Kind[] = [
     clusterScoped: true,
     body: envoyConfigBody,
     finish: (_meta, { spec }, context) => ({ spec: qualify(spec, undefined, context) }),
+  }),
+  define('CiliumLoadBalancerIPPool', {
+    group: 'cilium.io',
+    versions: ['v2', 'v2alpha1'],
+    clusterScoped: true,
+    body: loadBalancerIpPoolBody,
+  }),
+  define('CiliumBGPLoadBalancerIPPool', {
+    group: 'cilium.io',
+    versions: ['v2alpha1'],
+    clusterScoped: true,
+    body: bgpLoadBalancerIpPoolBody,
   }),
 ];

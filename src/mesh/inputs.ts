@@ -3,7 +3,7 @@ import { objectKey } from '../api/index.ts';
 import type { SourceBatch } from '../sources/source.ts';
 import type { Index, Store, Table } from '../store/index.ts';
 
-/** Every kind that translation reads. */
+/** Every kind that is read: by translation, and pools of addresses by the operator. */
 export const inputKinds = [
   'Service',
   'EndpointSlice',
@@ -26,6 +26,8 @@ export const inputKinds = [
   'BackendTLSPolicy',
   'CiliumEnvoyConfig',
   'CiliumClusterwideEnvoyConfig',
+  'CiliumLoadBalancerIPPool',
+  'CiliumBGPLoadBalancerIPPool',
 ] as const satisfies readonly KindName[];
 
 /** The source tables, by kind; keys are `objectKey`. The indexes are those that more than one translator reads. */

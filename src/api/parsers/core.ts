@@ -72,6 +72,7 @@ const serviceSpec = map(
       clusterIP: optional(string()),
       clusterIPs: optional(list(string())),
       externalIPs: defaulted(list(address), []),
+      ipFamilies: defaulted(list(oneOf('IPv4', 'IPv6')), []),
       sessionAffinity: defaulted(oneOf('None', 'ClientIP'), 'None'),
       sessionAffinityConfig: optional(
         object({ clientIP: optional(object({ timeoutSeconds: optional(integer(1, 86_400)) }, 'lenient')) }, 'lenient'),

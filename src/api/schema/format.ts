@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseCidr } from '../../lib/ip-address.ts';
 import { map } from './composite.ts';
 import { type Format, NOTHING, type Schema, string } from './scalar.ts';
 
@@ -44,6 +45,11 @@ export const LABEL_VALUE = pattern(
 );
 export const DATA_KEY = pattern('letters, digits, -, _ and .', '[-._a-zA-Z0-9]+');
 export const IP_ADDRESS: Format = { is: 'an IPv4 or IPv6 address', test: (value) => isIP(value) !== 0 };
+
+export const CIDR: Format = {
+  is: 'a network such as 10.0.0.0/24 or 2001:db8::/64',
+  test: (value) => parseCidr(value) !== undefined,
+};
 
 const NAME_SEGMENT = pattern('', QUALIFIED_NAME);
 
