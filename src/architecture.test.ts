@@ -7,6 +7,7 @@ const rooms = [
   'lib',
   'gen',
   'api',
+  'kube',
   'sources',
   'store',
   'mesh/model',

@@ -1,0 +1,227 @@
+import http from 'node:http';
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { type Connect, connectTls } from './connect.ts';
+import type { Credentials } from './credentials.ts';
+
+export interface WireRequest {
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Ends with an error if it was cut off. */
+  readonly body: Readable;
+}
+
+/** Until the server has said how many streams it takes: the API server's own limit. */
+const STREAMS = 100;
+/** Bytes in flight for each stream and for a connection: the default of 64 KiB makes a list wait for every round trip. */
+const STREAM_WINDOW = 1 << 20;
+const CONNECTION_WINDOW = 16 << 20;
+/** ms of silence after which a connection is asked whether it is there, and after which no answer means that it is not. */
+const PING_AFTER = 15_000;
+const PING_TIMEOUT = 10_000;
+
+/**
+ * Requests to one API server. By HTTP/2, where all watches are streams of one connection: by HTTP/1.1 each of some twenty
+ * would have a TLS connection of its own, on each node of the cluster. HTTP/1.1 with keep-alive is for what stands
+ * between and speaks no HTTP/2 (`kubectl proxy`, some gateways).
+ *
+ * `@kubernetes/client-node` would do requests by undici with a new dispatcher, so a new TLS connection, for each one, and
+ * its watch drops events that it cannot parse; that is why only its configuration and authentication are used.
+ */
+export class Transport {
+  readonly #server: URL;
+  readonly #connect: Connect;
+  readonly #credentials: Credentials;
+  #sessions: Session[] = [];
+  #connecting: Promise<Session | undefined> | undefined;
+  #agent: http.Agent | https.Agent | undefined;
+
+  constructor(server: URL, credentials: Credentials, connect: Connect) {
+    this.#server = server;
+    this.#credentials = credentials;
+    this.#connect = connect;
+    if (server.protocol === 'http:') this.#agent = new http.Agent({ keepAlive: true });
+  }
+
+  /** Resolves with the answer's head. Rejects with whatever the socket said, or the signal's reason. */
+  async send(request: WireRequest): Promise<WireAnswer> {
+    for (let attempt = 0; ; attempt++) {
+      const session = this.#agent === undefined ? await this.#session() : undefined;
+      request.signal.throwIfAborted();
+      try {
+        if (session !== undefined) return await session.send(this.#server.host, request);
+        return await this.#sendByHttp1(request);
+      } catch (error) {
+        request.signal.throwIfAborted();
+        // The connection ended between our taking it and the server's reading the request: it was not processed.
+        if (attempt >= 2 || !wasNotProcessed(error)) throw error;
+      }
+    }
+  }
+
+  /** Ends connections; those for later requests are new ones. */
+  close(): void {
+    for (const session of this.#sessions) session.close();
+    this.#sessions = [];
+    this.#agent?.destroy();
+  }
+
+  async #session(): Promise<Session | undefined> {
+    this.#sessions = this.#sessions.filter((session) => session.usable);
+    const free = this.#sessions.find((session) => session.streams < session.limit);
+    if (free !== undefined) {
+      free.streams++;
+      return free;
+    }
+    this.#connecting ??= this.#open().finally(() => {
+      this.#connecting = undefined;
+    });
+    const opened = await this.#connecting;
+    if (opened === undefined) return undefined;
+    if (!opened.usable || opened.streams >= opened.limit) return this.#session();
+    opened.streams++;
+    return opened;
+  }
+
+  async #open(): Promise<Session | undefined> {
+    const socket = await connectTls(this.#server, await this.#credentials.tls(), this.#connect);
+    if (socket.alpnProtocol === 'h2') {
+      const session = new Session(this.#server.origin, socket);
+      this.#sessions.push(session);
+      return session;
+    }
+    socket.destroy();
+    const { hostname, port } = this.#server;
+    const agent = new https.Agent({ keepAlive: true });
+    agent.createConnection = (_options, callback) => {
+      this.#credentials
+        .tls()
+        .then((tls) => connectTls(this.#server, { ...tls, ALPNProtocols: ['http/1.1'] }, this.#connect))
+        .then(
+          (stream) => callback?.(null, stream),
+          (error: Error) => callback?.(error, undefined as never),
+        );
+      return undefined;
+    };
+    agent.options.host = hostname;
+    agent.options.port = Number(port || 443);
+    this.#agent = agent;
+    return undefined;
+  }
+
+  #sendByHttp1({ method, path, headers, body, signal }: WireRequest): Promise<WireAnswer> {
+    const { hostname, port, protocol } = this.#server;
+    const send = protocol === 'http:' ? http.request : https.request;
+    return new Promise((resolve, reject) => {
+      const host = hostname.replace(/^\[|\]$/g, '');
+      const request = send({ method, path, headers, host, port, signal, agent: this.#agent });
+      request.once('response', (response) => {
+        request.off('error', fail);
+        // A later error ends the body, which says so itself.
+        request.on('error', () => {});
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
+      });
+      const fail = (error: Error) => reject(request.reusedSocket ? new StaleConnection(error) : error);
+      request.once('error', fail);
+      request.end(body);
+    });
+  }
+}
+
+/** One HTTP/2 connection, which does not keep the process alive while nothing is asked through it. */
+class Session {
+  streams = 0;
+  readonly #session: ClientHttp2Session;
+  #pinging: NodeJS.Timeout | undefined;
+  #heard = performance.now();
+
+  constructor(origin: string, socket: TLSSocket) {
+    this.#session = http2.connect(origin, {
+      createConnection: () => socket,
+      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
+      // MB; a session that reaches it refuses streams.
+      maxSessionMemory: 256,
+    });
+    this.#session.setLocalWindowSize(CONNECTION_WINDOW);
+    // Streams report what ended them; without a listener the session's error would end the process.
+    this.#session.on('error', () => {});
+    this.#session.once('close', () => clearInterval(this.#pinging));
+    socket.on('data', () => {
+      this.#heard = performance.now();
+    });
+    this.#pinging = setInterval(() => this.#ping(), PING_AFTER).unref();
+    this.#session.unref();
+  }
+
+  get usable(): boolean {
+    return !this.#session.closed && !this.#session.destroyed;
+  }
+
+  get limit(): number {
+    return this.#session.remoteSettings?.maxConcurrentStreams ?? STREAMS;
+  }
+
+  close(): void {
+    this.#session.destroy();
+  }
+
+  /** `streams` has been counted up for it. */
+  send(authority: string, { method, path, headers, body, signal }: WireRequest): Promise<WireAnswer> {
+    let stream: ClientHttp2Stream;
+    try {
+      stream = this.#session.request(
+        { ...headers, ':method': method, ':path': path, ':authority': authority },
+        { endStream: body === undefined, signal },
+      );
+    } catch (error) {
+      this.streams--;
+      return Promise.reject(error);
+    }
+    this.#session.ref();
+    return new Promise((resolve, reject) => {
+      stream.once('close', () => {
+        if (--this.streams === 0) this.#session.unref();
+        // Without a `response` before, and without an `error`: the server went away.
+        reject(new Error('the connection was closed before an answer came'));
+      });
+      stream.once('response', (head) => resolve({ status: head[':status'] ?? 0, headers: head, body: stream }));
+      stream.on('error', reject);
+      // A stream that the server cancels would otherwise look as if it had ended.
+      stream.once('aborted', () => stream.destroy(new Error('the server cut the answer off')));
+      if (body !== undefined) stream.end(body);
+    });
+  }
+
+  /** A connection that a firewall forgot, or whose peer lost its power, gives no error for many minutes. */
+  #ping(): void {
+    if (!this.usable || performance.now() - this.#heard < PING_AFTER) return;
+    const timer = setTimeout(() => this.#session.destroy(new Error('no answer to a ping')), PING_TIMEOUT).unref();
+    this.#session.ping(() => clearTimeout(timer));
+  }
+}
+
+/** HTTP/1.1: a kept connection that the server has closed meanwhile. */
+class StaleConnection extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
+const REFUSED = new Set(['ERR_HTTP2_GOAWAY_SESSION', 'ERR_HTTP2_INVALID_SESSION', 'ERR_HTTP2_OUT_OF_STREAMS']);
+
+function wasNotProcessed(error: unknown): boolean {
+  if (error instanceof StaleConnection) return true;
+  const { code = '', message = '' } = error as NodeJS.ErrnoException;
+  return REFUSED.has(code) || (code === 'ERR_HTTP2_STREAM_ERROR' && message.includes('REFUSED_STREAM'));
+}
