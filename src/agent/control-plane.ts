@@ -6,7 +6,14 @@ import { translateEnvoyConfig } from '../mesh/envoyconfig/index.ts';
 import { translateGateway } from '../mesh/gateway/index.ts';
 import { translateIngress } from '../mesh/ingress/index.ts';
 import { createTables, type Tables } from '../mesh/inputs.ts';
-import type { Backend, HttpRoute, Listener, MeshOptions, ObjectStatus } from '../mesh/model/index.ts';
+import type {
+  Backend,
+  HttpRoute,
+  Listener,
+  LoadBalancerService,
+  MeshOptions,
+  ObjectStatus,
+} from '../mesh/model/index.ts';
 import { createRejections, deriveStatuses, type Rejections } from '../status/index.ts';
 import { type Collection, Store, type StoreOptions } from '../store/index.ts';
 
@@ -29,6 +36,8 @@ export interface ControlPlane {
   readonly resources: readonly Collection<Resource>[];
   readonly diagnostics: readonly Collection<readonly Diagnostic[]>[];
   readonly statuses: Collection<ObjectStatus>;
+  /** Services that there should be, by `namespace/name`. */
+  readonly services: Collection<LoadBalancerService>;
   readonly rejections: Rejections;
 }
 
@@ -82,6 +91,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       rejections.diagnostics,
     ],
     statuses: deriveStatuses(store, [ingress.statuses, gateway.statuses], rejections, tables),
+    services: store.derive<LoadBalancerService, LoadBalancerService>(
+      translators.map((outputs) => outputs.services),
+      { name: 'services', map: (_fetch, service, key) => [[key, service]] },
+    ),
     rejections,
   };
 }

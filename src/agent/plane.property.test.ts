@@ -28,6 +28,8 @@ const options = fc.constantFrom<Partial<ControlPlaneOptions>>(
   {},
   { adminSocket: '/run/admin.sock', mesh: { ...defaultMeshOptions, defaultCertificate: 'default/cert' } },
   { mesh: { ...defaultMeshOptions, gatewayAddresses: 'single', defaultIngressClass: true, enforceHttps: false } },
+  { mesh: { ...defaultMeshOptions, gatewayAddresses: 'service', sharedIngressService: 'default/cilium-ingress' } },
+  { mesh: { ...defaultMeshOptions, gatewayAddresses: 'nodes', address: '0.0.0.0' } },
 );
 
 /** Takes one step; `present` is kept up to date with what a source would hold. */

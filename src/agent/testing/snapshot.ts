@@ -29,6 +29,7 @@ export function snapshot(of: ControlPlane): Record<string, unknown> {
       ),
     ),
     statuses: byKey([...of.statuses.entries()]),
+    services: byKey([...of.services.entries()]),
     diagnostics: of.diagnostics.map((collection) => byKey([...collection.entries()])),
   };
 }

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { NodeOptions } from '../../agent/node-options.ts';
+import { defaultMeshOptions } from '../../mesh/model/index.ts';
 import { address, addressAndPort, count, duration, percentage, port } from '../arguments.ts';
 import { plain, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
@@ -93,6 +94,7 @@ export function toNodeOptions(paths: readonly string[], flags: RunFlags, version
     paths,
     stateDir: flags.stateDir,
     mesh: {
+      ...defaultMeshOptions,
       address: flags.address,
       httpPort: flags.httpPort,
       httpsPort: flags.httpsPort,

@@ -5,4 +5,5 @@
 export * from './backends.ts';
 export * from './certificates.ts';
 export * from './endpoints.ts';
+export * from './load-balancer-addresses.ts';
 export * from './service-backend.ts';

@@ -41,7 +41,7 @@ export interface ListenerContext {
 }
 
 export function listenerToEnvoy(listener: Listener, context: ListenerContext): EnvoyListener {
-  const { address, port, transport } = listener.bind;
+  const { address, port, transport, freebind } = listener.bind;
   const encoded: EnvoyListener = {
     name: listener.name,
     address: {
@@ -57,6 +57,7 @@ export function listenerToEnvoy(listener: Listener, context: ListenerContext): E
     trafficDirection: TrafficDirection.INBOUND,
     // A socket for each worker: the kernel spreads connections, no lock is shared.
     enableReusePort: true,
+    ...(freebind === undefined ? {} : { freebind }),
   };
   return Object.assign(encoded, transport === 'udp' ? udp(listener, context) : tcp(listener, context));
 }

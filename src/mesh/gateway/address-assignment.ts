@@ -13,6 +13,8 @@ export interface Claim {
   readonly ports: readonly string[];
   /** Of its ListenerSets: where one is taken, just that listener goes without (a set must not move its Gateway). */
   readonly setPorts: readonly string[];
+  /** Addresses that a load balancer gave it: it can have no others. Absent: addresses come from the options. */
+  readonly given?: readonly string[];
 }
 
 export interface Assignment {
@@ -56,7 +58,7 @@ export function assignAddresses(
 }
 
 function assignOne(
-  { requested, ports }: Claim,
+  { requested, ports, given }: Claim,
   options: Pick<MeshOptions, 'address' | 'gatewayAddresses'>,
   sockets: Sockets,
 ): Assignment {
@@ -84,8 +86,16 @@ function assignOne(
       routability !== undefined && routability !== ''
         ? notUsable(`routability ${routability} is not supported`, 'remove it', `${field}.routability`)
         : value === undefined || value === ''
-          ? takeAny(options, sockets, isFree, ports, field, addresses)
-          : takeAsked(value, isFree, ports, field, addresses);
+          ? given === undefined
+            ? takeAny(options, sockets, isFree, ports, field, addresses)
+            : takeGiven(given, isFree, ports, field, addresses)
+          : given === undefined || given.includes(value)
+            ? takeAsked(value, isFree, ports, field, addresses)
+            : notUsable(
+                `${value} is not among the addresses that a load balancer gave (${given.join(', ') || 'none'})`,
+                'use an address of a CiliumLoadBalancerIPPool that nothing else has',
+                field,
+              );
     if (problem !== undefined) refused.push(problem);
   }
   return { addresses, refused, takenPorts: [] };
@@ -132,6 +142,28 @@ function takeAny(
     };
   addresses.push(candidate);
   return undefined;
+}
+
+/** All that are free, so that a Gateway of two families has both. */
+function takeGiven(
+  given: readonly string[],
+  isFree: (address: string) => boolean,
+  ports: readonly string[],
+  field: string,
+  addresses: string[],
+): Problem | undefined {
+  const free = given.filter((address) => isFree(address));
+  addresses.push(...free);
+  if (free.length > 0) return undefined;
+  const message =
+    given.length === 0
+      ? 'no load balancer has given an address yet'
+      : `a port of ${listPorts(ports)} on ${given.join(', ')} is taken by an older Gateway`;
+  const hint =
+    given.length === 0
+      ? 'there must be a CiliumLoadBalancerIPPool with free addresses, or another load balancer'
+      : 'use other ports, or an address of its own';
+  return { ...notUsable(message, hint, field), reason: 'AddressNotAssigned' };
 }
 
 function notUsable(message: string, hint: string, field: string): Problem {

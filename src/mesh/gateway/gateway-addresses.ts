@@ -1,9 +1,11 @@
 import { objectKey } from '../../api/index.ts';
-import type { Collection, DerivedCollection, Store } from '../../store/index.ts';
+import type { Collection, DerivedCollection, Fetch, Store } from '../../store/index.ts';
+import { loadBalancerAddresses } from '../backend/index.ts';
 import type { Tables } from '../inputs.ts';
 import type { MeshOptions } from '../model/index.ts';
 import { type Assignment, assignAddresses, type Claim } from './address-assignment.ts';
-import { socketOf } from './listener-conflicts.ts';
+import { socketsOf } from './listener-conflicts.ts';
+import { gatewayServiceKey } from './load-balancer-service.ts';
 import type { MergedGateway } from './merged-listeners.ts';
 
 /**
@@ -16,7 +18,10 @@ export function deriveAssignments(
   merged: Collection<MergedGateway>,
   options: MeshOptions,
 ): DerivedCollection<Assignment> {
-  const claims = store.derive(merged, { name: 'gateway.claims', map: (_fetch, value, key) => [[key, claimOf(value)]] });
+  const claims = store.derive(merged, {
+    name: 'gateway.claims',
+    map: (fetch, value, key) => [[key, claimOf(value, givenTo(fetch, tables, value, options))]],
+  });
   const ingress = store.single({
     name: 'gateway.ingress-present',
     map: (fetch) => fetch.all(tables.Ingress).length > 0,
@@ -25,7 +30,8 @@ export function deriveAssignments(
     name: 'gateway.address-assignment',
     map: (fetch) => {
       // Ingress is served on sockets of its own, as soon as there is one.
-      const ports = fetch.get(ingress, '') ? [options.httpPort, options.httpsPort] : [];
+      const ports =
+        options.gatewayAddresses !== 'service' && fetch.get(ingress, '') ? [options.httpPort, options.httpsPort] : [];
       const reserved = ports.map((port) => ({ address: options.address, port: `tcp/${port}` }));
       const assigned = assignAddresses(fetch.all(claims), options, reserved);
       return [...assigned].map(([claim, assignment]) => [objectKey(claim.gateway), assignment] as const);
@@ -34,18 +40,25 @@ export function deriveAssignments(
   return store.derive(all, { name: 'gateway.addresses', map: (_fetch, assignments) => assignments });
 }
 
-function claimOf({ gateway, problem, entries }: MergedGateway): Claim {
+/** What the load balancer of the Gateway's Service gave; undefined where addresses don't come from there. */
+function givenTo(
+  fetch: Fetch,
+  tables: Tables,
+  { gateway }: MergedGateway,
+  { gatewayAddresses }: MeshOptions,
+): readonly string[] | undefined {
+  return gatewayAddresses === 'service' ? loadBalancerAddresses(fetch, tables, gatewayServiceKey(gateway)) : undefined;
+}
+
+function claimOf(merged: MergedGateway, given: readonly string[] | undefined): Claim {
+  const { gateway } = merged;
   const { namespace = '', name, creationTimestamp } = gateway.metadata;
-  const ports = { own: new Set<string>(), sets: new Set<string>() };
-  // A Gateway that is not accepted as a whole takes no sockets.
-  for (const entry of problem === undefined ? entries : []) {
-    if (entry.unsupported !== undefined || entry.conflict !== undefined) continue;
-    ports[entry.owner.kind === 'Gateway' ? 'own' : 'sets'].add(socketOf(entry));
-  }
+  const { own, sets } = socketsOf(merged);
   return {
     gateway: { metadata: { namespace, name, creationTimestamp, generation: 0, labels: {}, annotations: {} } },
     requested: gateway.spec.addresses,
-    ports: [...ports.own].sort(),
-    setPorts: [...ports.sets].sort(),
+    ports: own,
+    setPorts: sets,
+    ...(given === undefined ? {} : { given }),
   };
 }

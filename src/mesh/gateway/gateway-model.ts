@@ -1,6 +1,7 @@
 import { type Diagnostic, type ObjectRef, objectKey, refOf } from '../../api/index.ts';
 import type { Collection, DerivedCollection, Fetch, Store } from '../../store/index.ts';
-import type { DownstreamTls, SecretMaterial } from '../model/index.ts';
+import { deriveNodeAddresses } from '../backend/index.ts';
+import type { DownstreamTls, MeshOptions, SecretMaterial } from '../model/index.ts';
 import type { Assignment } from './address-assignment.ts';
 import { gatewayClientCertificate } from './backend-tls.ts';
 import { diagnosticOf, type Problem } from './conditions.ts';
@@ -30,7 +31,12 @@ export interface ListenerModel extends Entry {
 export interface GatewayModel {
   readonly ref: ObjectRef;
   readonly generation: number;
+  /** Where it listens. */
   readonly addresses: readonly string[];
+  /** Where clients reach it: those, or others that lead there. */
+  readonly published: readonly string[];
+  /** The addresses may come to this host later. */
+  readonly freebind: boolean;
   /** Conditions of the Gateway: absent where they are True. */
   readonly accepted?: Problem;
   readonly programmed?: Problem;
@@ -53,10 +59,16 @@ export function deriveGatewayModels(
   context: GatewayContext,
   merged: Collection<MergedGateway>,
   assignments: Collection<Assignment>,
+  { gatewayAddresses }: MeshOptions,
 ): DerivedCollection<GatewayModel> {
+  const nodes = gatewayAddresses === 'nodes' ? deriveNodeAddresses(store, context.tables) : undefined;
   return store.derive(merged, {
     name: 'gateway.models',
-    map: (fetch, value, key) => [[key, modelOf(fetch, context, value, fetch.get(assignments, key) ?? nowhere)]],
+    map: (fetch, value, key) => {
+      const model = modelOf(fetch, context, value, fetch.get(assignments, key) ?? nowhere);
+      const published = nodes !== undefined && model.addresses.length > 0 ? fetch.get(nodes, '')! : model.addresses;
+      return [[key, { ...model, published, freebind: gatewayAddresses === 'service' }]];
+    },
   });
 }
 
@@ -67,7 +79,7 @@ function modelOf(
   context: GatewayContext,
   { gateway, problem, entries, sets }: MergedGateway,
   assignment: Assignment,
-): GatewayModel {
+): Omit<GatewayModel, 'published' | 'freebind'> {
   const ref = refOf(gateway);
   const whole = problem ?? assignment.unsupported;
   const addresses = whole === undefined ? assignment.addresses : [];

@@ -100,7 +100,7 @@ function gatewayReport(model: GatewayModel, byOwner: ByOwner): UncountedReport {
   return {
     ref,
     value: {
-      addresses: model.addresses.map((address) => ({ type: 'IPAddress', value: address })),
+      addresses: model.published.map((address) => ({ type: 'IPAddress', value: address })),
       conditions,
       attachedListenerSets: attached.length,
     },

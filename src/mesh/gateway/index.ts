@@ -21,6 +21,7 @@ import { httpRouteRules } from './http-rules.ts';
 import { isolationRoutes } from './isolation.ts';
 import { type StreamRules, type StreamWay, streamRules } from './l4-rules.ts';
 import { deriveListeners } from './listeners.ts';
+import { deriveGatewayServices } from './load-balancer-service.ts';
 import { deriveMergedGateways } from './merged-listeners.ts';
 import { deriveOrphanReports, deriveParents, type RouteParent } from './parents.ts';
 import { deriveDiagnostics, deriveStatuses, type Report } from './report.ts';
@@ -28,12 +29,13 @@ import { deriveRoutePrograms, type RouteProgram, type RouteTranslation, type Rul
 import { widen } from './widen.ts';
 
 export { CLASS_NAME, CONTROLLER_NAME } from './gateway-class.ts';
+export { gatewayServiceKey, gatewayServiceOf } from './load-balancer-service.ts';
 
 export function translateGateway(store: Store, tables: Tables, options: MeshOptions): MeshOutputs {
   const context = createGatewayContext(store, tables);
   const merged = deriveMergedGateways(store, tables);
   const assignments = deriveAssignments(store, tables, merged, options);
-  const models = deriveGatewayModels(store, context, merged, assignments);
+  const models = deriveGatewayModels(store, context, merged, assignments, options);
   const parents = deriveParents(store, models);
   const defaults = parents.index('default', ({ isDefault }) => (isDefault ? 'All' : undefined));
   const routes = derivePrograms(store, context, { tables, parents, defaults });
@@ -64,6 +66,7 @@ export function translateGateway(store: Store, tables: Tables, options: MeshOpti
     secrets: deriveSecretUses(store, all, models),
     diagnostics: deriveDiagnostics(store, reports),
     statuses: deriveStatuses(store, reports),
+    services: deriveGatewayServices(store, merged, options),
   };
 }
 

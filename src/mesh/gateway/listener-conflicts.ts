@@ -1,5 +1,5 @@
 import type { Problem } from './conditions.ts';
-import type { Entry } from './merged-listeners.ts';
+import type { Entry, MergedGateway } from './merged-listeners.ts';
 
 /**
  * Listeners that are not distinct. Within one object none of them wins (the spec forbids to pick one); between objects the
@@ -52,6 +52,16 @@ function conflictWithin(entry: Entry, others: readonly Entry[] = []): Problem | 
 /** UDP has ports of its own. */
 export function socketOf(entry: Pick<Entry, 'mode' | 'listener'>): string {
   return `${entry.mode === 'udp' ? 'udp' : 'tcp'}/${entry.listener.port}`;
+}
+
+/** Of the Gateway's own listeners and of its ListenerSets'. One that is not accepted as a whole takes none. */
+export function socketsOf({ problem, entries }: MergedGateway): { readonly own: string[]; readonly sets: string[] } {
+  const ports = { own: new Set<string>(), sets: new Set<string>() };
+  for (const entry of problem === undefined ? entries : []) {
+    if (entry.unsupported !== undefined || entry.conflict !== undefined) continue;
+    ports[entry.owner.kind === 'Gateway' ? 'own' : 'sets'].add(socketOf(entry));
+  }
+  return { own: [...ports.own].sort(), sets: [...ports.sets].sort() };
 }
 
 type Family = 'plain' | 'tls' | 'raw';

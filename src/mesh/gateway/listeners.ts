@@ -32,7 +32,8 @@ export function deriveListeners(
         sockets.map(({ transport, port, chains, origins }) => {
           const host = address.includes(':') ? `[${address}]` : address;
           const name = `gateway/${key}/${transport === 'udp' ? 'udp/' : ''}${host}:${port}`;
-          return [name, { name, bind: { address, port, transport }, chains, origins }] as const;
+          const bind = { address, port, transport, ...(model.freebind ? { freebind: true as const } : {}) };
+          return [name, { name, bind, chains, origins }] as const;
         }),
       );
     },

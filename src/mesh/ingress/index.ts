@@ -19,11 +19,12 @@ import { deriveListeners, deriveSlotTls, type SlotTls } from './listeners.ts';
 import { passthroughBackends } from './passthrough.ts';
 import { derivePlaced, type Placed } from './placement.ts';
 import { deriveRoutes, deriveWinners } from './routes.ts';
+import { deriveServices } from './services.ts';
 import { deriveSlots, type Slot } from './slots.ts';
 import { deriveStatuses } from './status.ts';
 
 export { ingressController } from './ingress-class.ts';
-export { type LoadBalancerService, loadBalancerServiceOf } from './load-balancer-service.ts';
+export { loadBalancerServiceOf } from './load-balancer-service.ts';
 
 export function translateIngress(store: Store, tables: Tables, options: MeshOptions): MeshOutputs {
   const placed = derivePlaced(store, tables, options);
@@ -92,7 +93,7 @@ export function translateIngress(store: Store, tables: Tables, options: MeshOpti
   const ofDefault = deriveDefaultCertificateProblems(store, tables, options);
 
   return {
-    listeners: deriveListeners(store, slots, slotTls, options),
+    listeners: deriveListeners(store, tables, slots, slotTls, options),
     routes: deriveRoutes(store, claims, winners, terminating),
     backends: store.derive<BackendUse, BackendUse>([claimedBackends, streamBackends], {
       name: 'ingress/backends',
@@ -106,6 +107,7 @@ export function translateIngress(store: Store, tables: Tables, options: MeshOpti
       name: 'ingress/all-diagnostics',
       map: (_fetch, list, key) => [[key, list]],
     }),
-    statuses: deriveStatuses(store, placed, options),
+    statuses: deriveStatuses(store, tables, placed, options),
+    services: deriveServices(store, placed, slots, options),
   };
 }

@@ -1,9 +1,10 @@
 import type { Collection, DerivedCollection, Fetch, Index, Store } from '../../store/index.ts';
+import { loadBalancerAddresses } from '../backend/index.ts';
 import type { Tables } from '../inputs.ts';
 import type { Bind, FilterChain, Listener, MeshOptions, SecretMaterial } from '../model/index.ts';
 import { readCertificate } from './certificates.ts';
 import { anyChainName, chainOf, type SlotChain, uniqueRefs } from './chains.ts';
-import { sharedSlot, tableOf } from './placement.ts';
+import { serviceKeyOf, tableOf } from './placement.ts';
 import type { Slot } from './slots.ts';
 
 /** The TLS side of a slot. */
@@ -32,7 +33,7 @@ export function deriveSlotTls(
       const terminates = own.some(({ chain }) => chain.tls !== undefined);
       // An Ingress with a port of its own speaks TLS there only if it says so.
       const found =
-        options.defaultCertificate !== undefined && (name === sharedSlot || terminates)
+        options.defaultCertificate !== undefined && (slot.port === undefined || terminates)
           ? readCertificate(fetch, tables, options.defaultCertificate)
           : undefined;
       if (found === undefined || 'problem' in found) return [[name, { chains: own, terminates }]];
@@ -59,10 +60,12 @@ function byName(a: SlotChain, b: SlotChain): number {
 
 /**
  * `ingress/http` and, where there is any chain, `ingress/https`; `ingress/NAMESPACE/NAME` for an Ingress with a port of its
- * own, which speaks both HTTP and TLS there. Routes are in tables, so an Ingress without TLS changes no listener.
+ * own, which speaks both HTTP and TLS there. Where Services bring addresses, two for each of these: `ingress/http/ADDRESS`,
+ * `ingress/NAMESPACE/NAME/http/ADDRESS`. Routes are in tables, so an Ingress without TLS changes no listener.
  */
 export function deriveListeners(
   store: Store,
+  tables: Tables,
   slots: DerivedCollection<Slot>,
   tls: Collection<SlotTls>,
   options: MeshOptions,
@@ -79,18 +82,37 @@ export function deriveListeners(
       const secure = chains.map(({ chain }) => chain);
       const owners = chains.flatMap(({ origins }) => origins);
       const keepAlive = slot.keepAlive === undefined ? {} : { keepAlive: slot.keepAlive };
-      const listener = (name: string, port: number, list: readonly FilterChain[], origins: Listener['origins']) =>
-        [name, { name, bind: bindTo(options, port), chains: list, ...keepAlive, origins }] as const;
+      const listener = (name: string, bind: Bind, list: readonly FilterChain[], origins: Listener['origins']) =>
+        [name, { name, bind, chains: list, ...keepAlive, origins }] as const;
 
-      if (slot.port !== undefined)
-        return [listener(`ingress/${slot.name}`, slot.port, [plain, ...secure], uniqueRefs([slot.oldest, ...owners]))];
-      const http = listener('ingress/http', options.httpPort, [plain], [slot.oldest]);
-      if (secure.length === 0) return [http];
-      return [http, listener('ingress/https', options.httpsPort, secure, uniqueRefs(owners))];
+      if (slot.port !== undefined) {
+        const origins = uniqueRefs([slot.oldest, ...owners]);
+        return [listener(`ingress/${slot.name}`, bindTo(options, slot.port), [plain, ...secure], origins)];
+      }
+      return bindsOf(fetch, tables, slot, options).flatMap(({ suffix, bind }) => {
+        const http = listener(
+          `${tableOf(slot.name, 'http')}${suffix}`,
+          { ...bind, port: options.httpPort },
+          [plain],
+          [slot.oldest],
+        );
+        if (secure.length === 0) return [http];
+        const name = `${tableOf(slot.name, 'https')}${suffix}`;
+        return [http, listener(name, { ...bind, port: options.httpsPort }, secure, uniqueRefs(owners))];
+      });
     },
   });
 }
 
 function bindTo(options: MeshOptions, port: number): Bind {
   return { address: options.address, port, transport: 'tcp' };
+}
+
+/** Where a slot without a port of its own listens. A listener that moves to another address is another one: nothing is cut. */
+function bindsOf(fetch: Fetch, tables: Tables, slot: Slot, options: MeshOptions) {
+  if (options.gatewayAddresses !== 'service') return [{ suffix: '', bind: bindTo(options, 0) }];
+  return loadBalancerAddresses(fetch, tables, serviceKeyOf(slot.name, options)).map((address) => ({
+    suffix: `/${address}`,
+    bind: { address, port: 0, transport: 'tcp', freebind: true } as const,
+  }));
 }

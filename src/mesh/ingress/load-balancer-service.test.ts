@@ -29,6 +29,7 @@ describe('load balancer Service of an Ingress', () => {
           { name: 'https', protocol: 'TCP', port: 443 },
         ],
         externalTrafficPolicy: 'Cluster',
+        allocateLoadBalancerNodePorts: false,
       },
     });
   });

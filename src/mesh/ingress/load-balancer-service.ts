@@ -1,36 +1,6 @@
-import { createHash } from 'node:crypto';
-import { type Ingress, objectKey } from '../../api/index.ts';
+import type { Ingress } from '../../api/index.ts';
+import { type LoadBalancerService, type MeshOptions, serviceNameFor } from '../model/index.ts';
 import { readAnnotations } from './annotations.ts';
-
-/** A Service manifest as the API server takes it. */
-export interface LoadBalancerService {
-  readonly apiVersion: 'v1';
-  readonly kind: 'Service';
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly labels: Readonly<Record<string, string>>;
-    readonly annotations: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly {
-      readonly apiVersion: string;
-      readonly kind: string;
-      readonly name: string;
-      readonly uid: string;
-      readonly controller: true;
-    }[];
-  };
-  readonly spec: {
-    readonly type: 'LoadBalancer' | 'NodePort';
-    readonly ports: readonly {
-      readonly name: string;
-      readonly protocol: 'TCP';
-      readonly port: number;
-      readonly nodePort?: number;
-    }[];
-    readonly externalTrafficPolicy: 'Cluster' | 'Local';
-    readonly loadBalancerClass?: string;
-  };
-}
 
 /** Annotations under these prefixes are for whoever provides the load balancer (Cilium's `ingress-lb-annotation-prefixes`). */
 const copiedPrefixes = [
@@ -40,6 +10,29 @@ const copiedPrefixes = [
   'service.kubernetes.io',
   'cloud.google.com',
 ];
+
+export function ingressServiceName(ingress: { readonly namespace: string; readonly name: string }): string {
+  return serviceNameFor('cilium-ingress', ingress);
+}
+
+/** The Service of all Ingresses in shared mode, named `namespace/name` by the options. */
+export function sharedLoadBalancerService({ sharedIngressService }: MeshOptions): LoadBalancerService {
+  const [namespace = '', name = ''] = sharedIngressService.split('/');
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace, labels: { 'cilium.io/ingress': 'true' }, annotations: {} },
+    spec: {
+      type: 'LoadBalancer',
+      ports: [
+        { name: 'http', protocol: 'TCP', port: 80 },
+        { name: 'https', protocol: 'TCP', port: 443 },
+      ],
+      externalTrafficPolicy: 'Cluster',
+      allocateLoadBalancerNodePorts: false,
+    },
+  };
+}
 
 /**
  * The Service that makes an Ingress of ours reachable from outside the cluster: one for each Ingress (the operator applies
@@ -63,7 +56,7 @@ export function loadBalancerServiceOf(ingress: Ingress): LoadBalancerService | u
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: serviceName(ingress),
+      name: ingressServiceName({ namespace, name }),
       namespace,
       labels: { 'cilium.io/ingress': 'true' },
       annotations: Object.fromEntries(copied),
@@ -76,21 +69,10 @@ export function loadBalancerServiceOf(ingress: Ingress): LoadBalancerService | u
         ...(https ? [port('https', 443, settings.secureNodePort)] : []),
       ],
       externalTrafficPolicy: settings.externalTrafficPolicy,
+      ...(isNodePort ? {} : { allocateLoadBalancerNodePorts: false as const }),
       ...(isNodePort || settings.loadBalancerClass === undefined
         ? {}
         : { loadBalancerClass: settings.loadBalancerClass }),
     },
   };
-}
-
-/** Names of Services are DNS labels. */
-const maxName = 63;
-
-/** `cilium-ingress-NAME`; an Ingress name may be longer than a Service's, or have dots: then a hash keeps it unique. */
-function serviceName(ingress: Ingress): string {
-  const full = `cilium-ingress-${ingress.metadata.name}`;
-  if (full.length <= maxName && !full.includes('.')) return full;
-  const hash = createHash('sha256').update(objectKey(ingress)).digest('hex').slice(0, 10);
-  const start = full.replaceAll('.', '-').slice(0, maxName - hash.length - 1);
-  return `${start}-${hash}`;
 }

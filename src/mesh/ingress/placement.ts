@@ -4,8 +4,9 @@ import type { Tables } from '../inputs.ts';
 import type { MeshOptions } from '../model/index.ts';
 import { fieldOf, readAnnotations, type Settings } from './annotations.ts';
 import { deriveDefaultClass, isOurIngress } from './ingress-class.ts';
+import { ingressServiceName } from './load-balancer-service.ts';
 
-/** The slot of all Ingresses without a port of their own; every other slot is named by its one Ingress. */
+/** The slot of all Ingresses without a port or an address of their own; every other slot is named by its one Ingress. */
 export const sharedSlot = 'shared';
 
 /** An Ingress of ours, with the slot (a set of listeners and route tables) that serves it. */
@@ -13,8 +14,10 @@ export interface Placed {
   readonly key: string;
   readonly ingress: Ingress;
   readonly settings: Settings;
-  /** `shared`, or the Ingress' key where it has a port to itself; undefined: it is not served. */
+  /** `shared`, or the Ingress' key where it has a port or an address to itself; undefined: it is not served. */
   readonly slot: string | undefined;
+  /** The one port for everything, where it has one to itself. */
+  readonly port: number | undefined;
   /** Of annotations and placement. */
   readonly problems: readonly Diagnostic[];
 }
@@ -26,7 +29,7 @@ export function tableOf(slot: string, scheme: 'http' | 'https'): string {
 
 /** The port that clients use for HTTPS in a slot. */
 export function httpsPortOf(placed: Placed, options: MeshOptions): number {
-  return placed.slot === sharedSlot ? options.httpsPort : (placed.settings.hostListenerPort ?? options.httpsPort);
+  return placed.port ?? options.httpsPort;
 }
 
 interface Owned {
@@ -63,10 +66,13 @@ export function derivePlaced(store: Store, tables: Tables, options: MeshOptions)
   return store.derive<Owned, Placed>(owned, {
     name: 'ingress/placed',
     map: (fetch, { ingress, settings, problems, port }, key) => {
-      if (port === undefined) return [[key, { key, ingress, settings, slot: sharedSlot, problems }]];
+      if (port === undefined)
+        return [
+          [key, { key, ingress, settings, slot: isDedicated(settings, options) ? key : sharedSlot, port, problems }],
+        ];
       const owner = fetch.get(portOwners, String(port));
       if (owner === undefined || objectKey(owner) === key)
-        return [[key, { key, ingress, settings, slot: key, problems }]];
+        return [[key, { key, ingress, settings, slot: key, port, problems }]];
       const conflict: Diagnostic = {
         severity: 'error',
         reason: 'PortConflict',
@@ -75,9 +81,21 @@ export function derivePlaced(store: Store, tables: Tables, options: MeshOptions)
         object: refOf(ingress),
         field: portField,
       };
-      return [[key, { key, ingress, settings, slot: undefined, problems: [...problems, conflict] }]];
+      return [[key, { key, ingress, settings, slot: undefined, port, problems: [...problems, conflict] }]];
     },
   });
+}
+
+/** It has an address to itself. */
+function isDedicated({ loadBalancerMode }: Settings, options: MeshOptions): boolean {
+  return options.gatewayAddresses === 'service' && (loadBalancerMode ?? options.ingressLoadBalancers) === 'dedicated';
+}
+
+/** `namespace/name` of the Service that brings a slot its addresses, where Services do. */
+export function serviceKeyOf(slot: string, { sharedIngressService }: MeshOptions): string {
+  if (slot === sharedSlot) return sharedIngressService;
+  const [namespace = '', name = ''] = slot.split('/');
+  return `${namespace}/${ingressServiceName({ namespace, name })}`;
 }
 
 const portField = fieldOf('ingress.cilium.io/host-listener-port');
@@ -90,7 +108,9 @@ function portWish(
   const port = settings.hostListenerPort;
   if (port === undefined) return { port, problems: [] };
   const shared = settings.loadBalancerMode === 'shared';
-  if (!shared && port !== options.httpPort && port !== options.httpsPort) return { port, problems: [] };
+  // Where Services bring addresses, the shared ports are on these only.
+  const taken = options.gatewayAddresses !== 'service' && (port === options.httpPort || port === options.httpsPort);
+  if (!shared && !taken) return { port, problems: [] };
   const problem: Diagnostic = {
     severity: 'warning',
     reason: shared ? 'IgnoredAnnotation' : 'PortConflict',

@@ -1,13 +1,13 @@
 import { type ObjectRef, refOf } from '../../api/index.ts';
 import type { DerivedCollection, Store } from '../../store/index.ts';
 import type { KeepAlive } from '../model/index.ts';
-import { type Placed, sharedSlot } from './placement.ts';
+import type { Placed } from './placement.ts';
 
 export interface Slot {
   readonly name: string;
   readonly oldest: ObjectRef;
   readonly keepAlive: KeepAlive | undefined;
-  /** The port of a slot with one port for everything; the shared slot has the two of the options. */
+  /** The port of a slot with one port for everything; others have the two of the options. */
   readonly port: number | undefined;
 }
 
@@ -42,8 +42,7 @@ export function deriveSlots(store: Store, placed: DerivedCollection<Placed>): De
         const oldest = oldestOf(members.map((part) => part.oldest))!;
         const speaker = oldestOf(members.flatMap((part) => part.speaker ?? []));
         const { keepAlive } = (speaker ?? oldest).settings;
-        const port = name === sharedSlot ? undefined : oldest.settings.hostListenerPort;
-        return [[name, { name, oldest: refOf(oldest.ingress), keepAlive, port }]];
+        return [[name, { name, oldest: refOf(oldest.ingress), keepAlive, port: oldest.port }]];
       },
     },
   );

@@ -6,5 +6,6 @@ export * from './backend.ts';
 export * from './endpoints.ts';
 export * from './http-route.ts';
 export * from './listener.ts';
+export * from './load-balancer-service.ts';
 export * from './outputs.ts';
 export * from './tls.ts';

@@ -14,6 +14,8 @@ export interface Bind {
   readonly address: string;
   readonly port: number;
   readonly transport: 'tcp' | 'udp';
+  /** The address need not be there (yet): it comes to this host when something is to be served on it. */
+  readonly freebind?: true;
 }
 
 /** Requests are matched in a route table. */

@@ -25,6 +25,11 @@ export function renderOutputs(outputs: MeshOutputs, parsing: readonly Diagnostic
     parsing: parsing.map(diagnostic),
     diagnostics: sorted(outputs.diagnostics, (list) => list.map(diagnostic)),
     statuses: sorted(outputs.statuses, (status) => status.value),
+    services: sorted(outputs.services, ({ metadata: { annotations, labels }, spec }) => ({
+      labels,
+      annotations,
+      spec,
+    })),
   };
   const present = Object.entries(sections).filter(([, section]) => Object.keys(section).length > 0);
   return dump(plain(Object.fromEntries(present)), { lineWidth: 120, noRefs: true });

@@ -28,6 +28,40 @@ export const services = ofKind('v1', 'Service', {
   ),
 });
 
+/** Services of Gateways and Ingresses, with what a load balancer gave them; and the nodes. */
+export const loadBalancers = fc
+  .record({
+    metadata: meta([
+      'cilium-gateway-g',
+      'cilium-gateway-h',
+      'cilium-ingress-i1',
+      'cilium-ingress-i2',
+      'cilium-ingress',
+    ]),
+    ips: fc.uniqueArray(fc.constantFrom('10.9.0.1', '10.9.0.2', '127.0.0.9', 'fd00::9'), { maxLength: 2 }),
+    type: fc.constantFrom('LoadBalancer', 'LoadBalancer', 'LoadBalancer', 'ClusterIP'),
+  })
+  .map(({ metadata, ips, type }) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata,
+    spec: { type, ports: [{ port: 80 }] },
+    status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
+  }));
+
+export const nodes = ofKind('v1', 'Node', {
+  metadata: fc.record({ name: fc.constantFrom('n1', 'n2') }),
+  status: fc.record({
+    addresses: fc.constantFrom(
+      [{ type: 'InternalIP', address: '10.8.0.1' }],
+      [
+        { type: 'InternalIP', address: '10.8.0.2' },
+        { type: 'ExternalIP', address: '10.7.0.2' },
+      ],
+    ),
+  }),
+});
+
 export const slices = fc
   .record({
     namespace,

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { type AnyObject, parseObject } from '../../../api/index.ts';
-import { configMaps, namespaces, pods, secrets, services, slices } from './core.ts';
+import { configMaps, loadBalancers, namespaces, nodes, pods, secrets, services, slices } from './core.ts';
 import { envoyConfigs } from './envoy-config.ts';
 import {
   gatewayClasses,
@@ -23,6 +23,8 @@ export const anyObject: fc.Arbitrary<AnyObject | undefined> = fc
   .oneof(
     { weight: 4, arbitrary: services },
     { weight: 3, arbitrary: slices },
+    { weight: 2, arbitrary: loadBalancers },
+    { weight: 1, arbitrary: nodes },
     { weight: 2, arbitrary: pods },
     { weight: 1, arbitrary: namespaces },
     { weight: 4, arbitrary: secrets },
