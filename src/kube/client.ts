@@ -95,7 +95,7 @@ class Client implements KubeClient {
         deadline.signal,
         body === undefined ? undefined : { type, body },
       );
-      const said = await text(answer.body);
+      const said = await wholeText(answer);
       if (answer.status >= 400) throw this.#refusal(operation, answer, said);
       return (isJson(answer) ? parse(operation, said) : said) as T;
     } catch (error) {
@@ -115,12 +115,13 @@ class Client implements KubeClient {
     try {
       const query = { ...request.query, watch: 'true' };
       const answer = await this.#send({ ...request, query }, 'GET', deadline.signal);
-      if (answer.status >= 400) throw this.#refusal(operation, answer, await text(answer.body));
+      if (answer.status >= 400) throw this.#refusal(operation, answer, await wholeText(answer));
       const parser = new EventStreamParser(operation);
       for await (const chunk of answer.body) {
         deadline.refresh();
         yield* goodEvents(operation, parser.push(chunk as Buffer));
       }
+      if (!answer.complete()) throw new Error(CUT_OFF);
       yield* goodEvents(operation, parser.end());
     } catch (error) {
       if (request.signal.aborted) return;
@@ -197,6 +198,14 @@ function serverUrl(server: string): URL {
     // Said below.
   }
   throw new KubeFault('KUBE_CONFIG', `cluster.server is ${server}`, { hint: 'write it as https://HOST:PORT' });
+}
+
+const CUT_OFF = 'the server cut its answer off';
+
+async function wholeText(answer: WireAnswer): Promise<string> {
+  const said = await text(answer.body);
+  if (!answer.complete()) throw new Error(CUT_OFF);
+  return said;
 }
 
 const isJson = ({ headers }: WireAnswer): boolean => /\bjson\b/.test(String(headers['content-type'] ?? ''));

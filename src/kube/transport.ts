@@ -18,8 +18,9 @@ export interface WireRequest {
 export interface WireAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Ends with an error if it was cut off. */
   readonly body: Readable;
+  /** Asked at the body's end: whether the server ended it. A cancelled HTTP/2 stream ends like any other. */
+  readonly complete: () => boolean;
 }
 
 /** Until the server has said how many streams it takes: the API server's own limit. */
@@ -130,7 +131,8 @@ export class Transport {
         request.off('error', fail);
         // A later error ends the body, which says so itself.
         request.on('error', () => {});
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response });
+        const { statusCode = 0, headers } = response;
+        resolve({ status: statusCode, headers, body: response, complete: () => response.complete });
       });
       const fail = (error: Error) => reject(request.reusedSocket ? new StaleConnection(error) : error);
       request.once('error', fail);
@@ -195,10 +197,11 @@ class Session {
         // Without a `response` before, and without an `error`: the server went away.
         reject(new Error('the connection was closed before an answer came'));
       });
-      stream.once('response', (head) => resolve({ status: head[':status'] ?? 0, headers: head, body: stream }));
+      stream.once('response', (head) => {
+        const complete = () => !stream.rstCode;
+        resolve({ status: head[':status'] ?? 0, headers: head, body: stream, complete });
+      });
       stream.on('error', reject);
-      // A stream that the server cancels would otherwise look as if it had ended.
-      stream.once('aborted', () => stream.destroy(new Error('the server cut the answer off')));
       if (body !== undefined) stream.end(body);
     });
   }
