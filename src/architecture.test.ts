@@ -17,6 +17,7 @@ const rooms = [
   'mesh/gateway',
   'mesh/envoy',
   'mesh/envoyconfig',
+  'network/lb-ipam',
   'xds',
   'proxy',
   'telemetry',
