@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { loadAll } from 'js-yaml';
+import { kinds, parseObject } from '../../src/api/index.ts';
+import { crdFiles, crds } from './crds.ts';
+import type { Schema } from './schema.ts';
+import { samplesOf } from './testing/samples.ts';
+import { violations } from './testing/structural.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Whether the parser takes it, and what it says if not. */
+function refusals(object: unknown): string[] {
+  return parseObject(object)
+    .diagnostics.filter(({ severity }) => severity === 'error')
+    .map(({ message, hint }) => `${message}; ${hint}`);
+}
+
+/** Addresses can't be compared in CEL: that a range ends before it starts is for the parser to say. */
+const beyondSchema = (refusal: string) => refusal.includes('must not come before start');
+
+describe('CRDs', () => {
+  it('are those of every cilium.io kind that is read, in the versions that are read', () => {
+    const read = kinds.filter(({ group }) => group === 'cilium.io');
+    const shape = ({ kind, versions, namespaced }: Pick<(typeof crds)[number], 'kind' | 'versions' | 'namespaced'>) =>
+      `${kind} ${versions} ${namespaced}`;
+    assert.deepEqual(crds.map(shape).sort(), read.map(shape).sort());
+  });
+
+  for (const dir of ['manifests/crds', 'manifests/helm/sluice/crds'])
+    it(`stand in ${dir} as they are here (npm run manifests writes them)`, () => {
+      const there = readdirSync(join(root, dir)).filter((name) => name !== 'kustomization.yaml');
+      const files = crdFiles();
+      assert.deepEqual(there.sort(), [...files.keys()].sort());
+      for (const [name, text] of files) assert.equal(readFileSync(join(root, dir, name), 'utf8'), text, name);
+    });
+
+  it('describe every field', () => {
+    const missing: string[] = [];
+    const visit = (schema: Schema, path: string) => {
+      for (const [name, each] of Object.entries(schema.properties ?? {})) {
+        if (!each.description) missing.push(`${path}.${name}`);
+        visit(each, `${path}.${name}`);
+      }
+      if (schema.items) visit(schema.items, `${path}[]`);
+    };
+    for (const { kind, spec, status } of crds) {
+      visit(spec, kind);
+      if (status) visit(status, `${kind}.status`);
+    }
+    assert.deepEqual(missing, []);
+  });
+
+  for (const source of crds) {
+    const schema: Schema = {
+      type: 'object',
+      properties: {
+        apiVersion: { type: 'string' },
+        kind: { type: 'string' },
+        metadata: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+        spec: source.spec,
+      },
+      required: ['spec'],
+    };
+
+    it(`${source.kind}: the schema refuses what the parser refuses, and nothing else`, () => {
+      let accepted = 0;
+      fc.assert(
+        fc.property(samplesOf(source), (object) => {
+          const bySchema = violations(schema, object);
+          const byParser = refusals(object);
+          if (byParser.length === 0) accepted++;
+          if (byParser.length > 0 && byParser.every(beyondSchema)) return;
+          assert.equal(
+            bySchema.length > 0,
+            byParser.length > 0,
+            JSON.stringify({ object, bySchema, byParser }, null, 1),
+          );
+        }),
+        { numRuns: 2000 },
+      );
+      assert.ok(accepted > 100, `only ${accepted} of 2000 samples were right`);
+    });
+  }
+
+  it('take the examples that users have', () => {
+    const dir = join(root, '../shared/inputs/cilium-examples/kubernetes/servicemesh/envoy');
+    const objects = readdirSync(dir).flatMap(
+      (name) => loadAll(readFileSync(join(dir, name), 'utf8')) as { kind: string }[],
+    );
+    const checked = objects.flatMap((object) => {
+      const source = crds.find(({ kind }) => kind === object?.kind);
+      if (source === undefined) return [];
+      const { spec } = object as unknown as { spec: unknown };
+      return [{ name: object.kind, found: violations(source.spec, spec) }];
+    });
+    assert.ok(checked.length >= 5);
+    for (const { name, found } of checked) assert.deepEqual(found, [], name);
+  });
+});
