@@ -19,6 +19,8 @@ export interface ListenerModel extends Entry {
   readonly resolvedRefs: readonly Problem[];
   /** Condition Programmed is False: it takes no traffic. */
   readonly programmed?: Problem;
+  /** No certificate, or no kind of route: nothing could be served. */
+  readonly useless?: string;
   /** Condition OverlappingTLSConfig is True. */
   readonly overlap?: { readonly reason: string; readonly message: string };
   /** Where TLS is terminated. */
@@ -213,7 +215,7 @@ function namesItsCause(reason: string): boolean {
 }
 
 function finishListener(
-  { entry, accepted, resolvedRefs, tls, secrets }: CheckedListener,
+  { entry, accepted, resolvedRefs, useless, tls, secrets }: CheckedListener,
   gateway: string,
   overlap: ListenerModel['overlap'],
   programmed: Problem | undefined,
@@ -225,6 +227,7 @@ function finishListener(
     secrets,
     ...(accepted === undefined ? {} : { accepted }),
     ...(programmed === undefined ? {} : { programmed }),
+    ...(useless === undefined ? {} : { useless }),
     ...(overlap === undefined ? {} : { overlap }),
     ...(tls === undefined ? {} : { tls }),
     ...(entry.mode === 'http' ? { table: port } : entry.mode === 'https' ? { table: `${port}/${entry.label}` } : {}),

@@ -166,11 +166,13 @@ function setProblem(model: GatewayModel, { refused }: AttachedSet, own: readonly
       hint: 'see the Gateway',
       field: 'spec.parentRef',
     };
-  if (own.some(({ accepted }) => accepted === undefined)) return undefined;
+  // Stricter than for a Gateway, as the conformance suite asks: listeners whose references are all broken don't count.
+  if (own.some(({ accepted, useless }) => accepted === undefined && useless === undefined)) return undefined;
+  const cause = own[0]?.programmed;
   return {
     reason: 'ListenersNotValid',
-    message: `no listener is valid${own[0]?.accepted === undefined ? '' : `: ${own[0].accepted.message}`}`,
-    hint: own[0]?.accepted?.hint ?? 'add a listener',
+    message: `no listener is valid${cause === undefined ? '' : `: ${cause.message}`}`,
+    hint: cause?.hint ?? 'add a listener',
     field: 'spec.listeners',
   };
 }
