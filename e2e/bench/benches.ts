@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import { churn } from './cases/churn.ts';
 import { coldStart } from './cases/cold-start.ts';
+import { conformance } from './cases/conformance.ts';
 import { endpoint } from './cases/endpoint.ts';
 import { memory } from './cases/memory.ts';
 import { oneMore } from './cases/one-more.ts';
@@ -24,4 +25,5 @@ export const benches: readonly Bench[] = [
   throughput,
   series,
   xds,
+  conformance,
 ];

@@ -1,7 +1,7 @@
 /**
- * What of Gateway API we support, by the names of its conformance suite (`pkg/features` of release 1.7), in the order that
- * `GatewayClass.status.supportedFeatures` asks for. Without: GatewayInfrastructure and GatewayAddressRoutability (we create
- * no load balancers or Services), GatewayListenerFilters, ClusterTrustBundle, and all of Mesh.
+ * What of Gateway API we support, by the names of its conformance suite (`pkg/features` of releases 1.6 and 1.7: what one of
+ * them renamed stands here under both names), in the order that `GatewayClass.status.supportedFeatures` asks for. Without:
+ * GatewayAddressRoutability, GatewayListenerFilters, ClusterTrustBundle, and all of Mesh.
  */
 export const supportedFeatures: readonly string[] = [
   'BackendTLSPolicy',
@@ -16,6 +16,7 @@ export const supportedFeatures: readonly string[] = [
   'GatewayFrontendClientCertificateValidationInsecureFallback',
   'GatewayHTTPListenerIsolation',
   'GatewayHTTPSListenerDetectMisdirectedRequests',
+  'GatewayInfrastructure',
   'GatewayPort8080',
   'GatewayRouteHostnameIntersectionPrecedence',
   'GatewayStaticAddresses',
@@ -43,6 +44,8 @@ export const supportedFeatures: readonly string[] = [
   'HTTPRouteRequestPercentageMirror',
   'HTTPRouteRequestTimeout',
   'HTTPRouteResponseHeaderModification',
+  'HTTPRouteRetry',
+  'HTTPRouteRetryBackendTimeout',
   'HTTPRouteRetryCodes',
   'HTTPRouteRetryConnectionError',
   'HTTPRouteSchemeRedirect',
