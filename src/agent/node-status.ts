@@ -22,3 +22,34 @@ export interface NodeStatus {
   /** What is not as it should be, by part: `envoy`, `xds`, `objects`. Empty: all is well. */
   readonly problems: readonly string[];
 }
+
+/** What a status is made of. */
+export interface NodeFacts extends Pick<NodeStatus, 'version' | 'sources' | 'objects' | 'xds' | 'diagnostics'> {
+  /** ms since the epoch. */
+  readonly started: number;
+  readonly envoy: Omit<NodeStatus['envoy'], 'version'>;
+}
+
+export function nodeStatus({ started, envoy, ...facts }: NodeFacts): NodeStatus {
+  const { version, sources, objects, xds, diagnostics } = facts;
+  return {
+    version,
+    pid: process.pid,
+    uptime: (Date.now() - started) / 1000,
+    envoy: {
+      state: envoy.state,
+      version: xds[0]?.envoyVersion ?? '',
+      pid: envoy.pid,
+      restarts: envoy.restarts,
+    },
+    sources,
+    objects,
+    xds,
+    diagnostics,
+    problems: [
+      ...(envoy.state === 'ready' ? [] : ['envoy']),
+      ...(xds.length > 0 ? [] : ['xds']),
+      ...(diagnostics.some((diagnostic) => diagnostic.severity === 'error') ? ['objects'] : []),
+    ],
+  };
+}
