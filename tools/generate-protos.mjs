@@ -33,6 +33,9 @@ for (const tree of ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate']) {
 // The packaged validate.proto predates a field that the packaged Envoy protos use.
 const validate = join(work, 'validate/validate.proto');
 writeFileSync(validate, addIgnoreEmpty(readFileSync(validate, 'utf8')));
+// So does the packaged HttpProtocolOptions those with which Envoy 1.40 takes the policies of requests from their cluster.
+const upstream = join(work, 'envoy/extensions/upstreams/http/v3/http_protocol_options.proto');
+writeFileSync(upstream, addClusterPolicies(readFileSync(upstream, 'utf8')));
 cpSync(join(root, 'proto'), work, { recursive: true });
 writeFileSync(join(work, 'buf.yaml'), 'version: v2\n');
 
@@ -139,4 +142,16 @@ function addIgnoreEmpty(text) {
       numbers[name] ?? (/^(Float|Double|U?Int(32|64)|SInt(32|64)|S?Fixed(32|64))$/.test(name) ? 8 : undefined);
     return number ? `${line}\n    optional bool ignore_empty = ${number};` : line;
   });
+}
+
+/** Adds the policies of a cluster's requests to HttpProtocolOptions, at their upstream field numbers. */
+function addClusterPolicies(text) {
+  const fields = ['RequestMirrorPolicy request_mirror_policies = 9', 'HashPolicy hash_policy = 10'];
+  return text
+    .replace(/^import /m, 'import "envoy/config/route/v3/route_components.proto";\nimport ')
+    .replace(
+      /\}\s*$/,
+      `${fields.map((field) => `  repeated config.route.v3.RouteAction.${field};\n`).join('')}` +
+        '  config.route.v3.RetryPolicy retry_policy = 11;\n}\n',
+    );
 }

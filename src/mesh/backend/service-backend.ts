@@ -53,6 +53,8 @@ export interface BackendVariant {
   readonly protocol?: BackendProtocol;
   /** TLS to the backend, with a short text that tells it from other ways of talking TLS to the same port. */
   readonly tls?: { readonly settings: UpstreamTls; readonly label: string };
+  /** For routes that say how requests are tried again. */
+  readonly ownRetries?: boolean;
 }
 
 /**
@@ -66,7 +68,7 @@ export function serviceBackend(service: Service, port: ServicePort, variant: Bac
     known = new Map();
     plainBackends.set(service, known);
   }
-  const key = `${port.port} ${port.protocol} ${port.appProtocol ?? ''} ${variant.protocol ?? ''}`;
+  const key = `${port.port} ${port.protocol} ${port.appProtocol ?? ''} ${variant.protocol ?? ''} ${variant.ownRetries ?? false}`;
   let backend = known.get(key);
   if (backend === undefined) {
     backend = newBackend(service, port, variant);
@@ -88,6 +90,7 @@ function newBackend(service: Service, port: ServicePort, variant: BackendVariant
   const suffix = [
     ...(protocol === 'http' ? [] : [protocol]),
     ...(tls === undefined ? [] : [variant.tls === undefined ? 'tls' : `tls-${variant.tls.label}`]),
+    ...(variant.ownRetries ? ['retries'] : []),
   ];
   const key = objectKey(service);
   const external = service.spec.type === 'ExternalName' && service.spec.externalName !== undefined;
@@ -99,6 +102,7 @@ function newBackend(service: Service, port: ServicePort, variant: BackendVariant
     protocol,
     ...(tls === undefined ? {} : { tls }),
     ...(service.spec.sessionAffinity === 'ClientIP' ? { clientAffinity: true } : {}),
+    ...(variant.ownRetries ? { ownRetries: true } : {}),
     origins: [refOf(service)],
   };
 }

@@ -137,11 +137,11 @@ function placeListener(
   return { resource, bind };
 }
 
-/** A cluster for a Service as Ingress and Gateway would make it, by this object's name for it. */
+/** A cluster for a Service as Ingress and Gateway would make it, by this object's name for it; its routes are the user's. */
 function clusterOf(service: Service, need: EndpointNeed): Backend | undefined {
   const [first, ...others] = portsOf(service, need.ports);
   if (first === undefined) return undefined;
-  const backend = serviceBackend(service, first);
+  const backend = serviceBackend(service, first, { ownRetries: true });
   const { discovery } = backend;
   const targets = discovery.type === 'endpoints' ? discovery.targets : [];
   const more = others.map(({ port }) => ({ service: need.service ?? '', port, weight: 1 }));

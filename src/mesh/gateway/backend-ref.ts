@@ -13,6 +13,8 @@ export interface BackendWish {
   readonly gateway?: Gateway;
   /** The client's own TLS reaches the backend: none is added, whatever a BackendTLSPolicy says. */
   readonly passthrough?: boolean;
+  /** The rule says how requests are tried again. */
+  readonly ownRetries?: boolean;
 }
 
 /**
@@ -87,7 +89,10 @@ function withTls(
   port: ServicePort,
   want: BackendWish,
 ): BackendResolution {
-  const protocol = want.protocol === undefined ? {} : { protocol: want.protocol };
+  const how = {
+    ...(want.protocol === undefined ? {} : { protocol: want.protocol }),
+    ...(want.ownRetries ? { ownRetries: true } : {}),
+  };
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const policies = want.passthrough || want.protocol === 'udp' ? [] : fetch.by(context.tlsPoliciesByService, key);
   const target = policies.length === 0 ? {} : { tlsPolicyTarget: `${key}/${port.name}` };
@@ -97,7 +102,7 @@ function withTls(
       ...refuse('InvalidBackendTLSPolicy', tls.message, 'requests fail until the policy is valid, never in plain text'),
       ...target,
     };
-  const plain = serviceBackend(service, port, protocol);
+  const plain = serviceBackend(service, port, how);
   const settings: UpstreamTls | undefined = tls?.type === 'tls' ? tls.settings : plain.tls;
   if (settings === undefined) return { ok: true, backend: plain, secrets: [], ...target };
   const client = want.gateway === undefined ? undefined : gatewayClientCertificate(fetch, context, want.gateway);
@@ -112,7 +117,7 @@ function withTls(
     ...(client?.type === 'certificate' ? [`as-${client.secret.name}`] : []),
   ].join('+');
   const all = client?.type === 'certificate' ? { ...settings, clientCertificate: client.secret.name } : settings;
-  const backend = serviceBackend(service, port, { ...protocol, tls: { settings: all, label } });
+  const backend = serviceBackend(service, port, { ...how, tls: { settings: all, label } });
   return { ok: true, backend, secrets, ...target };
 }
 

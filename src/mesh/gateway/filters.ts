@@ -167,7 +167,7 @@ function externalAuth(
   field: string,
 ): ExternalAuth | undefined {
   const { protocol, backendRef, grpc, http, forwardBody } = filter;
-  const backend = scope.backend(backendRef, `${field}.backendRef`, protocol === 'GRPC' ? 'http2' : undefined);
+  const backend = scope.backend(backendRef, `${field}.backendRef`, protocol === 'GRPC' ? { protocol: 'http2' } : {});
   if (backend === undefined) return undefined;
   return {
     backend,

@@ -102,9 +102,10 @@ function weightedBackends(
   own: readonly BackendFilters[],
   field: string,
 ): WeightedBackend[] {
+  const ownRetries = rule.retry !== undefined || rule.timeouts?.backendRequest !== undefined;
   return rule.backendRefs.map((ref, i) => {
     const { failed, requestHeaders, responseHeaders } = own[i] as BackendFilters;
-    const name = scope.backend(ref, `${field}.backendRefs[${i}]`);
+    const name = scope.backend(ref, `${field}.backendRefs[${i}]`, { ownRetries });
     return {
       backend: failed ? undefined : name,
       weight: ref.weight,

@@ -8,7 +8,7 @@ import {
 } from '../../api/index.ts';
 import type { Fetch } from '../../store/index.ts';
 import type { Backend, BackendProtocol, SecretMaterial } from '../model/index.ts';
-import { resolveBackendRef } from './backend-ref.ts';
+import { type BackendWish, resolveBackendRef } from './backend-ref.ts';
 import type { GatewayContext, Referrer, RouteRules, RuleOutput, Verdict } from './contract.ts';
 
 /** Why a rule, or a part of it, is not in force. */
@@ -60,11 +60,16 @@ export class RouteScope {
   }
 
   /** The name of the backend that a reference comes to; undefined, and taken note of, if it comes to none. */
-  backend(ref: BackendObjectReference, field: string, protocol = this.protocol): string | undefined {
+  backend(
+    ref: BackendObjectReference,
+    field: string,
+    { protocol = this.protocol, ownRetries = false }: Pick<BackendWish, 'protocol' | 'ownRetries'> = {},
+  ): string | undefined {
     this.#from ??= { group: this.ref.group, kind: this.ref.kind, namespace: this.namespace };
     const found = resolveBackendRef(this.fetch, this.context, this.#from, ref, {
       ...(protocol === undefined ? {} : { protocol }),
       ...(this.gateway === undefined ? {} : { gateway: this.gateway }),
+      ownRetries,
     });
     const { tlsPolicyTarget: target } = found;
     if (target !== undefined && !this.#tlsPolicyTargets.includes(target)) this.#tlsPolicyTargets.push(target);

@@ -194,7 +194,7 @@ describe('HTTPRoute forwarding', () => {
   backendRefs: [{name: a, port: 80}]`);
     assert.deepEqual(action, {
       type: 'forward',
-      backends: [{ backend: 'default/a:80', weight: 1 }],
+      backends: [{ backend: 'default/a:80+retries', weight: 1 }],
       missingStatus: 500,
       timeoutMs: 10_000,
       tryTimeoutMs: 2_000,

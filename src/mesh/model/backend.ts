@@ -28,6 +28,8 @@ export interface Backend {
   readonly tls?: UpstreamTls;
   /** Same client, same endpoint (Service `sessionAffinity: ClientIP`). */
   readonly clientAffinity?: boolean;
+  /** The routes that use it say how requests are tried again. */
+  readonly ownRetries?: boolean;
   readonly origins: readonly ObjectRef[];
 }
 

@@ -103,7 +103,7 @@ export interface Forward {
   readonly missingStatus: 500 | 503;
   /** Whole request; 0 = none. Absent: none. */
   readonly timeoutMs?: number;
-  /** Each try to the backend; 0 = none. */
+  /** Each try to the backend; 0 = none. In force, as `retry` is, only with backends that have `ownRetries`. */
   readonly tryTimeoutMs?: number;
   readonly retry?: Retry;
   readonly rewrite?: Rewrite;

@@ -19,12 +19,6 @@ export const streamIdleTimeout = 300_000;
 const noTimeout = {};
 const notFound = { 500: NotFound.INTERNAL_SERVER_ERROR, 503: NotFound.SERVICE_UNAVAILABLE } as const;
 
-/**
- * Only clusters with a hashing load balancer ask for the hash (Service `sessionAffinity: ClientIP`), so on every route: a
- * route need not know how its backends balance, nor be encoded again when that changes.
- */
-const hashPolicy = [{ policySpecifier: { case: 'connectionProperties' as const, value: { sourceIp: true } } }];
-
 /** undefined: there is no backend that could get a request, and `missingStatus` is the answer to all. */
 export function forwardToEnvoy(route: HttpRoute, forward: Forward, problems: string[]): RouteAction | undefined {
   const backends = forward.backends.filter((backend) => backend.weight > 0);
@@ -33,7 +27,6 @@ export function forwardToEnvoy(route: HttpRoute, forward: Forward, problems: str
     clusterSpecifier: clusters(backends, problems),
     clusterNotFoundResponseCode: notFound[forward.missingStatus],
     timeout: forward.timeoutMs ? duration(forward.timeoutMs) : noTimeout,
-    hashPolicy,
   };
   const { timeoutMs } = forward;
   // "No timeout", or one beyond the connection manager's idle timeout, must not be cut short by that.

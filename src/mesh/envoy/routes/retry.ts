@@ -25,8 +25,8 @@ const elsewhere = {
 };
 
 /**
- * Of every virtual host: an endpoint that has died and is still in the list costs no request. Nothing that a backend could
- * have acted on is repeated.
+ * Of every cluster but those whose routes have policies of their own (Envoy lets a cluster's override a route's): an endpoint
+ * that has died and is still in the list costs no request. Nothing that a backend could have acted on is repeated.
  */
 export const defaultRetry = { retryOn: neverSeen, numRetries: 2, ...elsewhere } satisfies RetryPolicy;
 

@@ -6,7 +6,6 @@ import { uniqueOrigins } from '../make-resource.ts';
 import type { Fragment } from '../resource.ts';
 import type { TableUse } from '../table-use.ts';
 import { violations } from '../validate.ts';
-import { defaultRetry } from './retry.ts';
 import { httpRouteToEnvoy } from './route.ts';
 
 /** All routes of one host of one table, encoded as a part of any RouteConfiguration. `key` is the host. */
@@ -45,7 +44,6 @@ export function virtualHost(
       name: host,
       domains: [host],
       routes: encoded,
-      retryPolicy: defaultRetry,
     }),
     origins: uniqueOrigins(sorted),
     problems,
