@@ -8,6 +8,8 @@ import { ensureGo } from './setup-go.mjs';
 import { has, run, step } from './setup-lib.mjs';
 
 const version = 'v3.22.0';
+/** Minor version of the Kubernetes libraries that it is built with. */
+const kubernetes = 37;
 /** The first with `--wait` for Jobs and hooks as the chart is tested with; Helm 4 changed the flags. */
 const oldest = [3, 8];
 
@@ -23,8 +25,16 @@ export function ensureHelm() {
   step(`Helm ${version} from its Go module (minutes, once)`, () => {
     const fresh = `${cachedHelm}.${process.pid}`;
     mkdirSync(fresh, { recursive: true });
-    const at = `helm.sh/helm/v3/internal/version.version=${version}`;
-    run(go, ['install', '-trimpath', `-ldflags=-s -w -X ${at}`, `helm.sh/helm/v3/cmd/helm@${version}`], {
+    const variables = {
+      'internal/version.version': version,
+      // What `helm template` and `helm lint` take the cluster to be, without one to ask: as its own releases say.
+      'pkg/lint/rules.k8sVersionMajor': 1,
+      'pkg/lint/rules.k8sVersionMinor': kubernetes,
+      'pkg/chartutil.k8sVersionMajor': 1,
+      'pkg/chartutil.k8sVersionMinor': kubernetes,
+    };
+    const flags = Object.entries(variables).map(([name, value]) => `-X helm.sh/helm/v3/${name}=${value}`);
+    run(go, ['install', '-trimpath', `-ldflags=-s -w ${flags.join(' ')}`, `helm.sh/helm/v3/cmd/helm@${version}`], {
       env: { ...process.env, CGO_ENABLED: '0', GOBIN: fresh },
       quiet: true,
     });

@@ -21,6 +21,8 @@ export function sluiceImage(
 ): ImageSpec {
   const { reference = 'sluice:dev', compression = 'none', envoy = join(root, '.cache/envoy/envoy') } = options;
   const node = strippedNode();
+  // src/proxy calls these: the lock on the state directory, and a child that ends with its parent.
+  const tools = ['/usr/bin/flock', '/usr/bin/setpriv'];
   const native = join(root, '.cache/native/libsluice.so');
   for (const [path, what] of [
     [envoy, 'Envoy'],
@@ -36,9 +38,16 @@ export function sluiceImage(
   );
   const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
   const layers: Layer[] = [
-    { name: 'system', entries: [...system(), ...librariesOf([node, envoy, native, ...addons])] },
-    { name: 'node', entries: [executable('/usr/local/bin/node', node)] },
-    { name: 'envoy', entries: [executable('/usr/local/bin/envoy', envoy)] },
+    {
+      name: 'system',
+      entries: [
+        ...system(),
+        ...tools.map((tool) => executable(tool)),
+        ...librariesOf([node, envoy, native, ...tools, ...addons]),
+      ],
+    },
+    { name: 'node', entries: [executable(node, '/usr/local/bin/node')] },
+    { name: 'envoy', entries: [executable(envoy, '/usr/local/bin/envoy')] },
     { name: 'packages', entries: packages },
     { name: 'sluice', entries: app(built, native) },
   ];
@@ -82,7 +91,7 @@ function system(): Entry[] {
   ];
 }
 
-function executable(path: string, from: string): Entry {
+function executable(from: string, path = from): Entry {
   return { path, type: 'file', mode: 0o755, content: { from } };
 }
 
