@@ -20,6 +20,7 @@ const rooms = [
   'network/lb-ipam',
   'xds',
   'proxy',
+  'datapath',
   'telemetry',
   'status',
   'agent',

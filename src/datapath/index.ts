@@ -1,0 +1,9 @@
+/**
+ * The node's kernel: addresses today, programs and maps as they come. It is told by the agent what there should be, makes it
+ * so, and leaves alone what is not ours. `sys/` is the only door to system calls, `netlink/` speaks to the kernel's routing;
+ * neither knows a Kubernetes object or an Envoy.
+ */
+export { NetlinkSocket } from './netlink/socket.ts';
+export { type AddressReport, NodeAddresses } from './node-addresses.ts';
+export { openKernel } from './sys/kernel.ts';
+export type { Kernel } from './sys/kernel-calls.ts';

@@ -1,0 +1,127 @@
+import { endianness } from 'node:os';
+import { assert, Fault } from '../../lib/fault.ts';
+import { Errno, errnoName, type Kernel } from '../sys/kernel-calls.ts';
+import { u32 } from './attributes.ts';
+import { malformed } from './malformed.ts';
+import { encodeMessage, flag, type Message, messageType, parseAnswer, parseMessages } from './message.ts';
+
+/** Linux numbers (linux/socket.h, linux/netlink.h). */
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_ROUTE = 0;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+
+/** The kernel fills what it is given up to 32 KiB. */
+const bufferSize = 64 << 10;
+/** A dump that was overtaken by changes is read again; that it happens so often in a row, nobody has seen. */
+const mostTries = 10;
+
+/**
+ * A conversation with the kernel's routing (rtnetlink(7)): one request, its answer, the next request. The kernel answers
+ * while the request is sent, so nothing here waits, and each call takes some microseconds.
+ */
+export class NetlinkSocket {
+  readonly #kernel: Kernel;
+  readonly #fd: number;
+  readonly #buffer = Buffer.alloc(bufferSize);
+  #sequence = 0;
+  #open = true;
+
+  /** @throws Fault NETLINK_SOCKET */
+  constructor(kernel: Kernel) {
+    assert(endianness() === 'LE', 'netlink: messages are written in little-endian order');
+    this.#kernel = kernel;
+    try {
+      this.#fd = kernel.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    } catch (error) {
+      throw Fault.from(error, 'NETLINK_SOCKET', 'netlink');
+    }
+    try {
+      // The kernel chooses our port: `struct sockaddr_nl` with nothing but the family.
+      kernel.bind(this.#fd, Buffer.of(AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      // What was wrong, in words, and not the whole request again.
+      kernel.setsockopt(this.#fd, SOL_NETLINK, NETLINK_EXT_ACK, u32(1));
+      kernel.setsockopt(this.#fd, SOL_NETLINK, NETLINK_CAP_ACK, u32(1));
+    } catch (error) {
+      this.close();
+      throw Fault.from(error, 'NETLINK_SOCKET', 'netlink');
+    }
+  }
+
+  /**
+   * Asks for a change and takes the acknowledgement.
+   * @throws Fault `NETLINK_EPERM` and so on by what the kernel says; NETLINK_MALFORMED
+   */
+  change(operation: string, type: number, flags: number, payload: Buffer): void {
+    this.#ask(operation, type, flags | flag.ack, payload, (message) => {
+      throw malformed(`${operation}: an answer of type ${message.type}`);
+    });
+  }
+
+  /**
+   * All that there is of something, at one moment.
+   * @throws as `change`; Fault NETLINK_CHANGING where it changes faster than it can be read
+   */
+  dump(operation: string, type: number, payload: Buffer): Buffer[] {
+    for (let tries = 0; tries < mostTries; tries++) {
+      const found: Buffer[] = [];
+      let interrupted = false;
+      this.#ask(operation, type, flag.dump, payload, (message) => {
+        if ((message.flags & flag.dumpInterrupted) !== 0) interrupted = true;
+        // The buffer is used again for the next datagram.
+        if (message.type !== messageType.done) found.push(Buffer.from(message.payload));
+      });
+      if (!interrupted) return found;
+    }
+    throw new Fault('NETLINK_CHANGING', `netlink: ${operation}: it changes faster than it can be read`);
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#kernel.close(this.#fd);
+  }
+
+  #ask(operation: string, type: number, flags: number, payload: Buffer, each: (message: Message) => void): void {
+    assert(this.#open, 'netlink: the socket is closed');
+    const sequence = ++this.#sequence >>> 0;
+    try {
+      this.#kernel.send(this.#fd, encodeMessage({ type, flags: flags | flag.request, sequence, payload }));
+      for (let over = false; !over; ) {
+        const length = this.#kernel.recv(this.#fd, this.#buffer);
+        if (length > bufferSize) throw malformed(`${operation}: a datagram of ${length} bytes`);
+        for (const message of parseMessages(this.#buffer.subarray(0, length))) {
+          // Of a request before, which was given up.
+          if (message.sequence !== sequence) continue;
+          if (message.type === messageType.done) each(message);
+          if (message.type === messageType.done || message.type === messageType.error) {
+            check(operation, message);
+            over = true;
+          } else if (message.type !== messageType.noop) each(message);
+        }
+      }
+    } catch (error) {
+      if (error instanceof Errno)
+        throw new Fault(`NETLINK_${error.code}`, `netlink: ${operation}: ${error.message}`, { cause: error });
+      throw error;
+    }
+  }
+}
+
+const hints: Readonly<Record<string, string>> = {
+  EPERM: 'the capability NET_ADMIN is needed in the network namespace of the node',
+};
+
+function check(operation: string, message: Message): void {
+  const { errno, text } = parseAnswer(message);
+  if (errno === 0) return;
+  const name = errnoName(errno);
+  const hint = hints[name];
+  throw new Fault(
+    `NETLINK_${name}`,
+    `netlink: ${operation}: ${name}${text === undefined ? '' : ` (${text})`}`,
+    hint === undefined ? {} : { hint },
+  );
+}

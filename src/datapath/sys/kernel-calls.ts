@@ -1,0 +1,40 @@
+import { constants } from 'node:os';
+
+/**
+ * The system calls that we make, as plain functions: the one door to them, so that a test can stand behind it. None of
+ * them blocks: what would is answered with EAGAIN.
+ */
+export interface Kernel {
+  /** A file descriptor, closed on exec. */
+  socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array): void;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
+  send(fd: number, message: Uint8Array): void;
+  /** Bytes of the next datagram, which may be more than fit into the buffer. */
+  recv(fd: number, buffer: Uint8Array): number;
+  close(fd: number): void;
+}
+
+/** A system call that failed. Callers know what it was for, and make a Fault of it. */
+export class Errno extends Error {
+  readonly call: string;
+  readonly errno: number;
+  /** `EPERM` */
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const code = errnoName(errno);
+    super(`${call}: ${code}`);
+    this.name = 'Errno';
+    this.call = call;
+    this.errno = errno;
+    this.code = code;
+  }
+}
+
+const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number as number, name]));
+
+/** `EPERM` for 1; `errno 4711` for one without a name. */
+export function errnoName(errno: number): string {
+  return names.get(errno) ?? `errno ${errno}`;
+}

@@ -1,0 +1,47 @@
+import { Fault } from '../../lib/fault.ts';
+import { Errno, type Kernel } from './kernel-calls.ts';
+
+/** Linux numbers (bits/socket_type.h, bits/socket.h). */
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_TRUNC = 0x20;
+
+/**
+ * The real kernel, through the C library. The only place that touches koffi, and only when somebody needs the kernel: a
+ * node without addresses of its own runs without.
+ * @throws Fault KERNEL_CALLS where koffi or the C library cannot be loaded
+ */
+export async function openKernel(): Promise<Kernel> {
+  try {
+    const { default: koffi } = await import('koffi');
+    const libc = koffi.load('libc.so.6');
+    const call = (prototype: string, name: string) => {
+      const native = libc.func(prototype) as (...args: unknown[]) => number | bigint;
+      return (...args: unknown[]): number => {
+        const result = Number(native(...args));
+        if (result === -1) throw new Errno(name, koffi.errno());
+        return result;
+      };
+    };
+    const socket = call('int socket(int domain, int type, int protocol)', 'socket');
+    const bind = call('int bind(int fd, const uint8_t *address, uint32_t length)', 'bind');
+    const setsockopt = call(
+      'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)',
+      'setsockopt',
+    );
+    const send = call('intptr_t send(int fd, const uint8_t *message, size_t length, int flags)', 'send');
+    const recv = call('intptr_t recv(int fd, _Out_ uint8_t *buffer, size_t length, int flags)', 'recv');
+    const close = call('int close(int fd)', 'close');
+    return {
+      socket: (domain, type, protocol) => socket(domain, type | SOCK_CLOEXEC, protocol),
+      bind: (fd, address) => void bind(fd, address, address.length),
+      setsockopt: (fd, level, name, value) => void setsockopt(fd, level, name, value, value.length),
+      send: (fd, message) => void send(fd, message, message.length, MSG_DONTWAIT),
+      recv: (fd, buffer) => recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC),
+      close: (fd) => void close(fd),
+    };
+  } catch (error) {
+    const hint = 'addresses of load balancers need a Linux with glibc';
+    throw Fault.from(error, 'KERNEL_CALLS', 'load the C library', hint);
+  }
+}
