@@ -1,3 +1,4 @@
+import { Demand } from './demand.ts';
 import { type Dependent, Dependents } from './dependents.ts';
 import { Index, type KeysOf } from './index-of.ts';
 
@@ -26,6 +27,7 @@ export abstract class Collection<V> {
   /** First `old` value of each key changed in the turn so far; kept only where somebody observes. */
   #turn = new Map<string, V | undefined>();
   #writes = 0;
+  #demand: Demand | undefined;
 
   constructor(name: string, rank: number) {
     this.name = name;
@@ -65,6 +67,12 @@ export abstract class Collection<V> {
     return () => this.#observers.delete(observer);
   }
 
+  /** Which keys are read, from now on kept up to date: for a source that provides only these. */
+  get demand(): Demand {
+    this.#demand ??= new Demand(this.dependents);
+    return this.#demand;
+  }
+
   /** @internal the key of each single change at once, for a derived collection that has this one as its input. */
   onEach(listener: (key: string) => void): void {
     this.#listeners.push(listener);
@@ -95,6 +103,7 @@ export abstract class Collection<V> {
 
   /** @internal Ends the turn: tells observers. Returns the number of writes. */
   settle(): number {
+    this.#demand?.settle();
     const writes = this.#writes;
     this.#writes = 0;
     if (this.#turn.size === 0) return writes;

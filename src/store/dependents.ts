@@ -10,18 +10,32 @@ export interface Dependent {
  */
 export class Dependents {
   readonly #byKey = new Map<string, Dependent | Set<Dependent>>();
+  /** Keys that got their first reader, or lost their last; kept where somebody asked for it (`Demand`). */
+  touched: Set<string> | undefined;
+
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#byKey.keys();
+  }
 
   add(key: string, dependent: Dependent): void {
     const present = this.#byKey.get(key);
-    if (present === undefined) this.#byKey.set(key, dependent);
-    else if (present instanceof Set) present.add(dependent);
+    if (present === undefined) {
+      this.#byKey.set(key, dependent);
+      this.touched?.add(key);
+    } else if (present instanceof Set) present.add(dependent);
     else if (present !== dependent) this.#byKey.set(key, new Set([present, dependent]));
   }
 
   delete(key: string, dependent: Dependent): void {
     const present = this.#byKey.get(key);
-    if (present === dependent) this.#byKey.delete(key);
-    else if (present instanceof Set && present.delete(dependent) && present.size === 0) this.#byKey.delete(key);
+    if (present === dependent || (present instanceof Set && present.delete(dependent) && present.size === 0)) {
+      this.#byKey.delete(key);
+      this.touched?.add(key);
+    }
   }
 
   notify(key: string): void {
