@@ -12,7 +12,7 @@ export { type Kind, kinds } from './kinds.ts';
 export type * from './load-balancer.ts';
 export type * from './networking.ts';
 export * from './object.ts';
-export { type ParsedItem, type ParseResult, parseObject, parseObjects } from './parse.ts';
+export { type ParsedItem, type ParseOptions, type ParseResult, parseObject, parseObjects } from './parse.ts';
 export type * from './route.ts';
 export type * from './route-filter.ts';
 export { parsePath } from './schema/context.ts';

@@ -20,12 +20,20 @@ const byName = new Map(kinds.map((kind) => [`${kind.group}/${kind.kind}`, kind])
 /** Groups whose kinds we read all of, but for those that end so: a kind in them that we do not know is a slip of the pen. */
 const OUR_GROUPS = new Set(['gateway.networking.k8s.io']);
 
+export interface ParseOptions {
+  /**
+   * `error`, unless the API server has checked the object: then no slip of the pen can be in it, and the field is one of a
+   * newer API, whose defaults must not put every object of a kind out of force.
+   */
+  readonly unknownFields?: 'error' | 'warning';
+}
+
 /**
  * One object out of JSON or YAML; `raw` is anything at all. Never throws, and takes time linear in the size of `raw`,
  * bounded by `LIMITS`. For lists see `parseObjects`.
  */
-export function parseObject(raw: unknown): ParseResult {
-  const context = new Context();
+export function parseObject(raw: unknown, options: ParseOptions = {}): ParseResult {
+  const context = new Context(options.unknownFields);
   if (!isObject(raw)) {
     context.error(
       'WrongType',

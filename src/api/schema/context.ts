@@ -36,6 +36,12 @@ export class Context {
   readonly #problems: Diagnostic[] = [];
   #errors = 0;
   #dropped = 0;
+  readonly #unknownFields: 'error' | 'warning';
+
+  /** @param unknownFields what a field is that no schema knows */
+  constructor(unknownFields: 'error' | 'warning' = 'error') {
+    this.#unknownFields = unknownFields;
+  }
 
   /** Errors up to now: a check over several fields runs only where their own parsing raised none. */
   get errors(): number {
@@ -75,6 +81,10 @@ export class Context {
 
   /** Its message stands as it is, without the path in front. */
   unknownField(key: string, known: Iterable<string>): void {
+    if (this.#unknownFields === 'warning') {
+      this.warning('UnknownField', 'is not known to this version of Sluice', 'it has no effect', [key]);
+      return;
+    }
     this.#errors++;
     if (this.full) {
       this.#dropped++;
