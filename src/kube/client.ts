@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { type AccessOptions, loadAccess } from './access.ts';
+import { type Access, type AccessOptions, loadAccess } from './access.ts';
 import { connectDirectly } from './connect.ts';
 import { Credentials } from './credentials.ts';
 import { EventStreamParser, type RawObject, type WatchEvent } from './event-stream.ts';
@@ -29,6 +29,8 @@ export interface WatchRequest {
   /** ms without a byte after which the watch counts as stalled, and fails; 60,000. */
   readonly idleTimeout?: number;
   readonly accept?: string;
+  /** The server has taken the watch: events will come. */
+  readonly onOpen?: () => void;
 }
 
 /** One API server, as one user. */
@@ -60,8 +62,12 @@ const IDLE_TIMEOUT = 60_000;
  * @throws KubeFault KUBE_CONFIG
  */
 export function openKube(options: KubeOptions): KubeClient {
-  const access = loadAccess(options);
-  return new Client(access.cluster.server, access.namespace ?? 'default', new Credentials(access), options.userAgent);
+  return connectKube(loadAccess(options), options.userAgent);
+}
+
+/** The same for an access that is known. */
+export function connectKube(access: Access, userAgent: string): KubeClient {
+  return new Client(access.cluster.server, access.namespace ?? 'default', new Credentials(access), userAgent);
 }
 
 class Client implements KubeClient {
@@ -116,6 +122,8 @@ class Client implements KubeClient {
       const query = { ...request.query, watch: 'true' };
       const answer = await this.#send({ ...request, query }, 'GET', deadline.signal);
       if (answer.status >= 400) throw this.#refusal(operation, answer, await wholeText(answer));
+      request.onOpen?.();
+      deadline.refresh();
       const parser = new EventStreamParser(operation);
       for await (const chunk of answer.body) {
         deadline.refresh();

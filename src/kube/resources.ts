@@ -15,7 +15,6 @@ export interface Resource {
 const others: readonly Omit<Resource, 'plural'>[] = [
   { kind: 'Lease', group: 'coordination.k8s.io', versions: ['v1'], namespaced: true },
   { kind: 'Event', group: 'events.k8s.io', versions: ['v1'], namespaced: true },
-  { kind: 'CiliumLoadBalancerIPPool', group: 'cilium.io', versions: ['v2', 'v2alpha1'], namespaced: false },
   { kind: 'CustomResourceDefinition', group: 'apiextensions.k8s.io', versions: ['v1'], namespaced: false },
   { kind: 'DaemonSet', group: 'apps', versions: ['v1'], namespaced: true },
   { kind: 'Deployment', group: 'apps', versions: ['v1'], namespaced: true },
@@ -34,6 +33,21 @@ export const resources: readonly Resource[] = [...kinds, ...others].map(({ kind,
   plural: pluralOf(kind),
   namespaced,
 }));
+
+/** Kubernetes' own groups, whose resources are always there, as far as they are in the table. */
+const BUILT_IN = new Set([
+  '',
+  'apiextensions.k8s.io',
+  'apps',
+  'coordination.k8s.io',
+  'discovery.k8s.io',
+  'events.k8s.io',
+  'networking.k8s.io',
+  'rbac.authorization.k8s.io',
+]);
+
+/** Whether the resources of a group are defined by CustomResourceDefinitions, which come and go. */
+export const isCustom = (group: string): boolean => !BUILT_IN.has(group);
 
 const byKind = new Map(resources.map((resource) => [resource.kind, resource]));
 

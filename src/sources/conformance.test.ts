@@ -1,4 +1,5 @@
-import { openFileSource } from './index.ts';
+import { FakeApiServer } from '../kube/testing/fake-api-server.ts';
+import { openFileSource, openKubernetesSource } from './index.ts';
 import { sourceConformance } from './testing/conformance.ts';
 import { TestFolder } from './testing/folder.ts';
 
@@ -44,3 +45,19 @@ sourceConformance('a folder that cannot be watched', () => {
     dispose: () => folder.remove(),
   };
 });
+
+for (const streamLists of [true, false])
+  sourceConformance(`an API server that gives lists ${streamLists ? 'as streams' : 'in pages'}`, async () => {
+    const server = await FakeApiServer.start();
+    server.streamLists = streamLists;
+    const client = server.connect();
+    return {
+      open: (options) => openKubernetesSource({ ...options, client, selections: [{ kind: 'ConfigMap' }] }),
+      write: (object) => server.write({ ...object }),
+      remove: (name) => server.remove('ConfigMap', name),
+      dispose: async () => {
+        client.close();
+        await server.down();
+      },
+    };
+  });

@@ -18,7 +18,7 @@ export interface Rig {
   /** Creates or replaces an object, good or bad. */
   write(object: RawObject): void;
   remove(name: string): void;
-  dispose(): void;
+  dispose(): void | Promise<void>;
 }
 
 export function configMap(name: string, value: unknown = ''): RawObject {
@@ -31,7 +31,7 @@ export function configMap(name: string, value: unknown = ''): RawObject {
 }
 
 /** What every source owes to what stands behind it, whatever its objects come from. */
-export function sourceConformance(title: string, createRig: () => Rig): void {
+export function sourceConformance(title: string, createRig: () => Rig | Promise<Rig>): void {
   describe(`${title} as a source`, () => {
     let rig: Rig;
     let recorder: Recorder;
@@ -47,14 +47,14 @@ export function sourceConformance(title: string, createRig: () => Rig): void {
       return object?.kind === 'ConfigMap' ? object.data.value : undefined;
     };
 
-    beforeEach(() => {
-      rig = createRig();
+    beforeEach(async () => {
+      rig = await createRig();
       recorder = new Recorder();
     });
     afterEach(async () => {
       await source?.close();
       source = undefined;
-      rig.dispose();
+      await rig.dispose();
     });
 
     it('is ready when everything that was there is in the sink', async () => {

@@ -1,0 +1,69 @@
+import type { Fault } from '../lib/fault.ts';
+import { Backoff } from './backoff.ts';
+import { KubeFault } from './kube-fault.ts';
+
+/**
+ * Shared by all that waits for one server: when one of them gets through again, the others, each in a wait of its own, do
+ * not sleep on.
+ */
+export class Reachability {
+  readonly #onHeard: (() => void) | undefined;
+  #waiting: (() => void)[] = [];
+
+  /** @param onHeard called each time that the server is heard */
+  constructor(onHeard?: () => void) {
+    this.#onHeard = onHeard;
+  }
+
+  /** Resolves when the server has been heard. */
+  back(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  heard(): void {
+    this.#onHeard?.();
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** Waits as long as a fault asks for. */
+export function waitAfter(
+  fault: KubeFault,
+  backoff: Backoff,
+  signal: AbortSignal,
+  reachability?: Reachability,
+): Promise<void> {
+  const woken = fault.code === 'KUBE_UNREACHABLE' ? reachability?.back() : undefined;
+  return backoff.wait(signal, {
+    ...(fault.retryAfter === undefined ? {} : { retryAfter: fault.retryAfter }),
+    ...(woken === undefined ? {} : { woken }),
+  });
+}
+
+export interface PersistOptions {
+  readonly signal: AbortSignal;
+  readonly onFault?: (fault: Fault) => void;
+  readonly reachability?: Reachability;
+  readonly backoff?: Backoff;
+}
+
+/** Tries until it works. Rejects only with the signal's reason, or with what is no fault but a bug. */
+export async function persist<T>(attempt: () => Promise<T>, options: PersistOptions): Promise<T> {
+  const { signal, onFault, reachability, backoff = new Backoff() } = options;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const result = await attempt();
+      reachability?.heard();
+      return result;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof KubeFault)) throw error;
+      onFault?.(error);
+      await waitAfter(error, backoff, signal, reachability);
+    }
+  }
+}
