@@ -24,6 +24,7 @@ const rooms = [
   'telemetry',
   'status',
   'agent',
+  'operator',
   'cli',
 ] as const;
 

@@ -1,0 +1,138 @@
+import { type ObjectRef, refKey } from '../api/index.ts';
+import type { RawObject } from '../kube/index.ts';
+import { isRecord, type Json } from './json.ts';
+
+/** What is kept of an object as the API server has it. */
+export interface LiveObject {
+  readonly ref: ObjectRef;
+  /** As written, where it differs from `ref.kind`: `XListenerSet`. */
+  readonly kind: string;
+  readonly version: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly status: unknown;
+  /** Of Services that may be ours to write. */
+  readonly manifest?: Json;
+}
+
+/** The kind of a raw object: items of lists don't say it themselves. */
+export interface RawKind {
+  readonly kind: string;
+  readonly group: string;
+  readonly version: string;
+  /** The kind of the object that is read from it. */
+  readonly reads: string;
+}
+
+/**
+ * Objects whose statuses we write, as the API server has them: with the resource version that a write must name, and what
+ * other controllers have said. Fed by the Kubernetes source, which sees everything anyway, and by the answers to our own
+ * writes, which come before the watch tells of them.
+ */
+export class LiveObjects {
+  readonly #objects = new Map<string, LiveObject>();
+  readonly #observers = new Set<(key: string, object: LiveObject | undefined) => void>();
+
+  get size(): number {
+    return this.#objects.size;
+  }
+  get(key: string): LiveObject | undefined {
+    return this.#objects.get(key);
+  }
+  keys(): IterableIterator<string> {
+    return this.#objects.keys();
+  }
+  entries(): IterableIterator<[string, LiveObject]> {
+    return this.#objects.entries();
+  }
+
+  /** Each time that an object is set or deleted. Returns how to stop. */
+  observe(observer: (key: string, object: LiveObject | undefined) => void): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** From the source. What is older than what is known here, by an answer to a write, is no news. */
+  set(raw: RawObject, kind: RawKind): void {
+    const live = toLive(raw, kind);
+    if (live === undefined) return;
+    const key = refKey(live.ref);
+    const known = this.#objects.get(key);
+    if (known !== undefined && known.uid === live.uid && isOlder(live.resourceVersion, known.resourceVersion)) return;
+    this.#put(key, live);
+  }
+
+  /** From the answer to a write. */
+  written(key: string, resourceVersion: string, change: Partial<Pick<LiveObject, 'status' | 'manifest'>>): void {
+    const known = this.#objects.get(key);
+    if (known === undefined || isOlder(resourceVersion, known.resourceVersion)) return;
+    this.#objects.set(key, { ...known, resourceVersion, ...change });
+  }
+
+  delete(ref: ObjectRef): void {
+    const key = refKey(ref);
+    if (!this.#objects.delete(key)) return;
+    for (const observer of this.#observers) observer(key, undefined);
+  }
+
+  #put(key: string, live: LiveObject): void {
+    this.#objects.set(key, live);
+    for (const observer of this.#observers) observer(key, live);
+  }
+}
+
+const withStatus = new Set([
+  'GatewayClass',
+  'Gateway',
+  'ListenerSet',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TLSRoute',
+  'TCPRoute',
+  'UDPRoute',
+  'BackendTLSPolicy',
+  'Ingress',
+  'CiliumLoadBalancerIPPool',
+]);
+
+function toLive(raw: RawObject, { kind, group, version, reads }: RawKind): LiveObject | undefined {
+  const { metadata } = raw;
+  if (metadata?.name === undefined || metadata.resourceVersion === undefined) return undefined;
+  const isService = reads === 'Service';
+  if (!withStatus.has(reads) && !(isService && mayBeOurs(raw))) return undefined;
+  const { name, namespace, resourceVersion, uid } = metadata;
+  return {
+    ref: { group: groupOf(kind, group), kind: reads, ...(namespace === undefined ? {} : { namespace }), name },
+    kind,
+    version,
+    uid: String(uid ?? ''),
+    resourceVersion,
+    status: raw.status,
+    ...(isService ? { manifest: manifestOf(raw) } : {}),
+  };
+}
+
+/** As the parsers call it. */
+function groupOf(kind: string, group: string): string {
+  return kind === 'XListenerSet' ? 'gateway.networking.k8s.io' : group;
+}
+
+/** There are thousands of Services, and few of them have anything to do with us. */
+function mayBeOurs({ metadata, spec }: RawObject): boolean {
+  return (isRecord(spec) && spec.type === 'LoadBalancer') || metadata?.name?.startsWith('cilium-') === true;
+}
+
+export function manifestOf({ metadata = {}, spec }: RawObject): Json {
+  const { labels, annotations, ownerReferences, managedFields } = metadata;
+  return { metadata: { labels, annotations, ownerReferences, managers: managersOf(managedFields) }, spec };
+}
+
+function managersOf(fields: unknown): string[] {
+  return Array.isArray(fields) ? [...new Set(fields.map((each) => String((each as Json).manager)))] : [];
+}
+
+/** Resource versions are numbers that rise (KEP-5504); where they are not, nothing is older. */
+export function isOlder(a: string, b: string): boolean {
+  if (!/^\d+$/.test(a) || !/^\d+$/.test(b)) return false;
+  return a.length === b.length ? a < b : a.length < b.length;
+}

@@ -1,0 +1,124 @@
+/**
+ * For tests only, and for faults only: an API server of a few lines whose answers a test can hold back, refuse or lose. What the
+ * real one does is tested with the real one.
+ */
+import { type KubeClient, KubeFault, type KubeRequest, type RawObject, type WatchEvent } from '../../kube/index.ts';
+import { isRecord } from '../json.ts';
+
+export class FakeApi {
+  readonly objects = new Map<string, RawObject>();
+  readonly log: string[] = [];
+  /** Runs before a request is looked at; what it throws is the answer. */
+  before: (request: KubeRequest, who: string) => Promise<void> | void = () => {};
+  /** Runs after it has taken effect; what it throws is the answer all the same. */
+  after: (request: KubeRequest, who: string) => Promise<void> | void = () => {};
+  #version = 0;
+  readonly #watchers = new Set<{ path: string; push: (event: WatchEvent) => void }>();
+
+  client(who = 'test'): KubeClient {
+    const watchBatches = (request: Parameters<KubeClient['watchBatches']>[0]) => this.#watch(request, who);
+    return {
+      server: 'fake',
+      namespace: 'default',
+      request: (request) => this.#request(request, who) as Promise<never>,
+      watchBatches,
+      async *watch(request) {
+        for await (const batch of watchBatches(request)) yield* batch;
+      },
+      close() {},
+    };
+  }
+
+  /** As somebody else would: no request, no fault. */
+  put(path: string, object: RawObject): RawObject {
+    const type = this.objects.has(path) ? 'MODIFIED' : 'ADDED';
+    const metadata = { uid: `uid-${path}`, ...object.metadata, resourceVersion: String(++this.#version) };
+    const stored = { ...object, metadata };
+    this.objects.set(path, stored);
+    this.#tell(path, { type, object: stored });
+    return stored;
+  }
+
+  async #request(request: KubeRequest, who: string): Promise<unknown> {
+    request.signal?.throwIfAborted();
+    this.log.push(`${request.method} ${request.path}`);
+    await this.before(request, who);
+    request.signal?.throwIfAborted();
+    const answer = this.#answer(request);
+    await this.after(request, who);
+    request.signal?.throwIfAborted();
+    return structuredClone(answer);
+  }
+
+  #answer({ method, path, body }: KubeRequest): unknown {
+    const sent = body as RawObject;
+    if (method === 'POST') {
+      const at = `${path}/${sent.metadata?.name}`;
+      if (this.objects.has(at)) throw fault(409, 'AlreadyExists', path);
+      return this.put(at, sent);
+    }
+    const target = path.replace(/\/status$/, '');
+    const present = this.objects.get(target);
+    if (present === undefined) {
+      const items = [...this.objects].filter(([key]) => key.startsWith(`${target}/`)).map(([, object]) => object);
+      if (method === 'GET' && items.length > 0) return { metadata: { resourceVersion: String(this.#version) }, items };
+      throw fault(404, 'NotFound', path);
+    }
+    if (method === 'GET') return present;
+    if (method === 'DELETE') {
+      this.objects.delete(target);
+      this.#tell(target, { type: 'DELETED', object: present });
+      return present;
+    }
+    const version = sent.metadata?.resourceVersion;
+    if (version !== undefined && version !== present.metadata?.resourceVersion) throw fault(409, 'Conflict', path);
+    if (method === 'PUT') return this.put(target, sent);
+    return this.put(target, merge(present, { ...sent, metadata: {} }) as RawObject);
+  }
+
+  async *#watch(
+    { path, signal, query }: Parameters<KubeClient['watchBatches']>[0],
+    who: string,
+  ): AsyncIterable<readonly WatchEvent[]> {
+    await this.before({ method: 'GET', path, query: { ...query, watch: 'true' } }, who);
+    const events: WatchEvent[] = [];
+    let wake = () => {};
+    const from = Number(query?.resourceVersion ?? 0);
+    const push = (event: WatchEvent) => {
+      if (Number(event.object.metadata?.resourceVersion) <= from && event.type !== 'DELETED') return;
+      events.push(event);
+      wake();
+    };
+    for (const [key, object] of this.objects) if (key.startsWith(`${path}/`)) push({ type: 'MODIFIED', object });
+    const watcher = { path, push };
+    this.#watchers.add(watcher);
+    signal.addEventListener('abort', () => wake(), { once: true });
+    try {
+      while (!signal.aborted) {
+        if (events.length > 0) yield structuredClone(events.splice(0));
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  #tell(path: string, event: WatchEvent): void {
+    for (const watcher of this.#watchers) if (path.startsWith(`${watcher.path}/`)) watcher.push(event);
+  }
+}
+
+export function fault(status: number, reason: string, path = ''): KubeFault {
+  const code = { 404: 'KUBE_NOT_FOUND', 409: 'KUBE_CONFLICT', 422: 'KUBE_INVALID', 429: 'KUBE_THROTTLED' }[status];
+  return new KubeFault(code ?? 'KUBE_SERVER', `${path}: ${reason}`, { status, reason });
+}
+
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isRecord(patch)) return patch;
+  const result: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key];
+    else result[key] = merge(result[key], value);
+  }
+  return result;
+}
