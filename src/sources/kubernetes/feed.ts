@@ -7,7 +7,7 @@ import {
   type Resource,
 } from '../../kube/index.ts';
 import type { Changes } from './changes.ts';
-import { Holdings } from './holdings.ts';
+import { Holdings, type RawTap } from './holdings.ts';
 
 /** What of a kind is read. */
 export interface Scope {
@@ -22,6 +22,7 @@ export type FeedContext = Pick<ReflectorOptions, 'client' | 'reachability' | 'on
   readonly changes: Changes;
   readonly signal: AbortSignal;
   readonly tuning: Pick<ReflectorOptions, 'pageSize' | 'watchSeconds' | 'idleTimeout' | 'backoff'>;
+  readonly onRaw?: RawTap | undefined;
   /** Known once the server has been asked. */
   streamLists: boolean;
 };
@@ -39,7 +40,7 @@ export class Feed {
     this.resource = resource;
     this.#scope = scope;
     this.#context = context;
-    this.holdings = new Holdings({ resource, changes: context.changes, beneath });
+    this.holdings = new Holdings({ resource, changes: context.changes, beneath, onRaw: context.onRaw });
   }
 
   /** The version that is asked for; undefined while nothing is. */

@@ -10,6 +10,9 @@ import {
 import { equal } from '../../lib/equal.ts';
 import type { Changes } from './changes.ts';
 
+/** Sees each version of each object as the API server sent it, before it is parsed; `raw` is undefined when it is gone. */
+export type RawTap = (resource: Resource, key: string, raw: RawObject | undefined) => void;
+
 /** One object of the server. */
 interface Held {
   /** As it was read, good or bad. */
@@ -28,6 +31,7 @@ export interface HoldingsOptions {
    * is read as `ListenerSet`.
    */
   readonly beneath?: Holdings | undefined;
+  readonly onRaw?: RawTap | undefined;
 }
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -40,6 +44,7 @@ export class Holdings implements Follower {
   readonly #resource: Resource;
   readonly #changes: Changes;
   readonly #beneath: Holdings | undefined;
+  readonly #onRaw: RawTap | undefined;
   #above: Holdings | undefined;
   readonly #held = new Map<string, Held>();
   /** Keys of the list that is coming. */
@@ -51,10 +56,11 @@ export class Holdings implements Follower {
     this.#synced = resolve;
   });
 
-  constructor({ resource, changes, beneath }: HoldingsOptions) {
+  constructor({ resource, changes, beneath, onRaw }: HoldingsOptions) {
     this.#resource = resource;
     this.#changes = changes;
     this.#beneath = beneath;
+    this.#onRaw = onRaw;
     if (beneath !== undefined) beneath.#above = this;
   }
 
@@ -118,6 +124,7 @@ export class Holdings implements Follower {
     const version = raw.metadata?.resourceVersion ?? '';
     let held = this.#held.get(key);
     if (held?.version === version) return key;
+    this.#onRaw?.(this.#resource, key, raw);
     if (held === undefined) {
       held = { version, object: undefined, good: true };
       this.#held.set(key, held);
@@ -141,6 +148,7 @@ export class Holdings implements Follower {
     const held = this.#held.get(key);
     if (held === undefined) return;
     this.#held.delete(key);
+    this.#onRaw?.(this.#resource, key, undefined);
     if (!held.good) this.#bad--;
     this.#changes.diagnose(`${this.#resource.kind}/${key}`, []);
     if (held.object !== undefined) this.#tell(key, held.object, undefined);

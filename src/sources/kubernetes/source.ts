@@ -16,6 +16,7 @@ import { CustomResources } from './custom-resources.ts';
 import { streamsLists } from './discovery.ts';
 import { FaultLog } from './fault-log.ts';
 import { Feed, type FeedContext, type Scope } from './feed.ts';
+import type { RawTap } from './holdings.ts';
 import { type KindStats, statsOf } from './kind-stats.ts';
 import { type Demand, OnDemand } from './on-demand.ts';
 
@@ -28,6 +29,8 @@ export interface KubernetesSourceOptions extends SourceOptions {
   readonly selections: readonly Selection[];
   /** Resolves when all that the sink was told has been worked through, so that every `demand` is up to date. */
   readonly settled?: () => Promise<void>;
+  /** For whoever writes to objects, and must know more of them than their kind's parser keeps. Called before the sink. */
+  readonly onRaw?: RawTap;
   readonly log?: Log;
   /** Faults of the environment: no server, no permission. The source goes on. */
   readonly onFault?: (fault: Fault) => void;
@@ -68,6 +71,7 @@ class ApiServerSource implements KubernetesSource {
       reachability: new Reachability(() => faults.heard()),
       onFault: (fault) => faults.tell(fault),
       tuning: options.tuning ?? {},
+      onRaw: options.onRaw,
       streamLists: false,
     };
     const { selections } = options;
