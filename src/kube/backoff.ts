@@ -4,6 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 const FIRST = 200;
 const LONGEST = 10_000;
 
+/** Both in ms. */
+export interface BackoffOptions {
+  readonly first?: number;
+  readonly longest?: number;
+}
+
 /**
  * Waits between attempts: doubled each time, spread over half of their length so that the agents of a thousand nodes do not
  * come back in one moment, and never shorter than the server asks for.
@@ -13,7 +19,7 @@ export class Backoff {
   readonly #first: number;
   readonly #longest: number;
 
-  constructor(first = FIRST, longest = LONGEST) {
+  constructor({ first = FIRST, longest = LONGEST }: BackoffOptions = {}) {
     this.#first = first;
     this.#longest = longest;
   }

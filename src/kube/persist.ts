@@ -1,5 +1,5 @@
 import type { Fault } from '../lib/fault.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import { KubeFault } from './kube-fault.ts';
 
 /**
@@ -47,12 +47,13 @@ export interface PersistOptions {
   readonly signal: AbortSignal;
   readonly onFault?: (fault: Fault) => void;
   readonly reachability?: Reachability;
-  readonly backoff?: Backoff;
+  readonly backoff?: BackoffOptions;
 }
 
 /** Tries until it works. Rejects only with the signal's reason, or with what is no fault but a bug. */
 export async function persist<T>(attempt: () => Promise<T>, options: PersistOptions): Promise<T> {
-  const { signal, onFault, reachability, backoff = new Backoff() } = options;
+  const { signal, onFault, reachability } = options;
+  const backoff = new Backoff(options.backoff);
   for (;;) {
     signal.throwIfAborted();
     try {

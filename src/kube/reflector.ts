@@ -1,5 +1,5 @@
 import type { Fault } from '../lib/fault.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import type { RawObject, WatchEvent } from './event-stream.ts';
 import { KubeFault } from './kube-fault.ts';
@@ -41,7 +41,7 @@ export interface ReflectorOptions {
   readonly watchSeconds?: number;
   /** ms without a sign of the server after which a watch is opened anew; 150,000: the API server sends a bookmark each minute. */
   readonly idleTimeout?: number;
-  readonly backoff?: Backoff;
+  readonly backoff?: BackoffOptions;
 }
 
 export type ReflectorState = 'listing' | 'watching' | 'waiting' | 'ended';
@@ -87,7 +87,7 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.#backoff = options.backoff ?? new Backoff();
+    this.#backoff = new Backoff(options.backoff);
     this.#streaming = options.streamLists ?? false;
   }
 

@@ -16,6 +16,8 @@ interface Watch {
   readonly response: ServerResponse;
   readonly matches: (object: RawObject) => boolean;
   readonly metadataOnly: boolean;
+  /** It has missed an event, so it must not get a later one. */
+  stalled?: boolean;
 }
 
 /** What a request meets instead of the server: a status, or `true` when the interceptor has answered, or will never. */
@@ -31,16 +33,19 @@ export class FakeApiServer {
   streamLists = true;
   minor = '34';
   intercept: Interceptor = () => false;
-  /** Watches get nothing while it is so; what happens meanwhile is there for a later watch. */
+  /** Watches that would get something while it is so get nothing ever again; it is there for a later watch. */
   stalled = false;
   readonly #objects = new Map<string, RawObject>();
   readonly #custom = new Map<string, readonly string[]>();
+  /** What is left of lists, by token. */
+  readonly #pages = new Map<string, RawObject[]>();
   #history: Entry[] = [];
   readonly #watches = new Set<Watch>();
   #version = 1;
   #compacted = 0;
   #server: Server;
   #port = 0;
+  #waiting: (() => void)[] = [];
 
   private constructor() {
     this.#server = this.#newServer();
@@ -112,6 +117,7 @@ export class FakeApiServer {
   compact(): void {
     this.#compacted = this.#version;
     this.#history = [];
+    this.#pages.clear();
   }
 
   bookmark(): void {
@@ -120,7 +126,12 @@ export class FakeApiServer {
 
   /** Ends watches as the server does when their time is over. */
   endWatches(kind?: string): void {
-    for (const watch of this.#watches) if (kind === undefined || watch.kind === kind) watch.response.end();
+    for (const watch of this.#watches)
+      if (kind === undefined || watch.kind === kind) {
+        this.#watches.delete(watch);
+        watch.response.end();
+        this.#wake();
+      }
   }
 
   /** Cuts them off: in the middle of an event, if so wished. */
@@ -134,6 +145,11 @@ export class FakeApiServer {
   /** Sends something to every watch that is none of the protocol. */
   garble(text: string): void {
     for (const { response } of this.#watches) response.write(text);
+  }
+
+  /** Resolves when the condition holds, which is looked at whenever a request comes, or a watch starts or ends. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   get openWatches(): readonly string[] {
@@ -157,6 +173,7 @@ export class FakeApiServer {
     return createServer((request, response) => {
       const url = new URL(request.url ?? '/', 'http://fake');
       this.requests.push(`${url.pathname}${url.search}`);
+      this.#wake();
       const intercepted = this.intercept(request, response, url);
       if (intercepted === true) return;
       if (typeof intercepted === 'number') refuse(response, intercepted);
@@ -201,26 +218,25 @@ export class FakeApiServer {
     });
   }
 
-  /** A page's token is where it ends, and the version of the first: it expires with a compaction. */
+  /** All pages of a list are of the state at its beginning, and can be had until a compaction. */
   #list(
     kind: string,
     matches: (object: RawObject) => boolean,
     query: URLSearchParams,
     response: ServerResponse,
   ): unknown {
-    const [from = '0', version = `${this.#version}`] = (query.get('continue') ?? '')
-      .split('@')
-      .filter((part) => part !== '');
-    if (query.has('continue') && Number(version) <= this.#compacted) return refuse(response, 410, 'Expired');
-    const all = this.objects(kind).filter(matches);
-    const limit = Number(query.get('limit') ?? 0) || all.length;
-    const end = Number(from) + limit;
-    // As built-in kinds have it: the items of a list do not say what they are.
-    const items = all.slice(Number(from), end).map(({ apiVersion: _apiVersion, kind: _kind, ...rest }) => rest);
+    const token = query.get('continue');
+    const rest = token === null ? this.objects(kind).filter(matches) : this.#pages.get(token);
+    if (rest === undefined) return refuse(response, 410, 'Expired');
+    const version = token?.split('@')[1] ?? `${this.#version}`;
+    const limit = Number(query.get('limit') ?? 0) || rest.length;
+    const next = `${rest.length - limit}@${version}`;
+    if (rest.length > limit) this.#pages.set(next, rest.slice(limit));
     return json(response, {
       kind: 'List',
-      metadata: { resourceVersion: version, ...(end < all.length ? { continue: `${end}@${version}` } : {}) },
-      items,
+      metadata: { resourceVersion: version, ...(rest.length > limit ? { continue: next } : {}) },
+      // As built-in kinds have it: the items of a list do not say what they are.
+      items: rest.slice(0, limit).map(({ apiVersion: _apiVersion, kind: _kind, ...item }) => item),
     });
   }
 
@@ -243,7 +259,11 @@ export class FakeApiServer {
       return undefined;
     }
     this.#watches.add(watch);
-    response.once('close', () => this.#watches.delete(watch));
+    this.#wake();
+    response.once('close', () => {
+      this.#watches.delete(watch);
+      this.#wake();
+    });
     if (!initial)
       for (const entry of this.#history)
         if (entry.version > from && entry.kind === kind && matches(entry.object))
@@ -262,10 +282,18 @@ export class FakeApiServer {
       if (watch.kind === kind && watch.matches(object)) this.#send(watch, type, object);
   }
 
-  #send({ response, metadataOnly }: Watch, type: string, object: RawObject): void {
-    if (this.stalled) return;
+  #send(watch: Watch, type: string, object: RawObject): void {
+    watch.stalled ||= this.stalled;
+    if (watch.stalled) return;
+    const { response, metadataOnly } = watch;
     const sent = metadataOnly ? { kind: 'PartialObjectMetadata', metadata: object.metadata } : object;
     response.write(`${JSON.stringify({ type, object: sent })}\n`);
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
   }
 
   #bookmark(kind: string): RawObject {

@@ -29,8 +29,7 @@ interface Group {
 }
 
 /** ms between looks at a group whose definitions and discovery do not agree (yet). */
-const LOOK_AGAIN = 100;
-const LOOK_SELDOM = 5000;
+const LOOKS_APART = { first: 100, longest: 5000 };
 /** Looks, after which discovery is believed though there is a definition: it may have only versions that we do not read. */
 const LOOKS = 12;
 
@@ -50,7 +49,7 @@ export class CustomResources {
     this.#groups = new Map(
       [...groups].map(([name, feeds]) => [
         name,
-        { feeds, backoff: new Backoff(LOOK_AGAIN, LOOK_SELDOM), asked: 0, looking: false },
+        { feeds, backoff: new Backoff(LOOKS_APART), asked: 0, looking: false },
       ]),
     );
   }
@@ -107,7 +106,7 @@ export class CustomResources {
   #discover(group: Group): Promise<Served> {
     const { client, signal } = this.#options;
     const resources = group.feeds.map(({ resource }) => resource);
-    return persist(() => discoverGroup(client, resources, signal), this.#options);
+    return persist(() => discoverGroup(client, resources, signal), { ...this.#options, ...this.#options.tuning });
   }
 
   /** Says whether definitions and discovery agree; `believe`: discovery is taken at its word in any case. */

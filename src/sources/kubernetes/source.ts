@@ -129,7 +129,7 @@ class ApiServerSource implements KubernetesSource {
     const { signal } = context;
     const started = performance.now();
     await new Promise(setImmediate);
-    context.streamLists = await persist(() => streamsLists(client, signal), context);
+    context.streamLists = await persist(() => streamsLists(client, signal), { ...context, ...tuning });
     const custom = this.#feeds.filter(({ resource }) => isCustom(resource.group));
     for (const feed of this.#feeds) if (!custom.includes(feed)) void this.#follow(feed);
     await new CustomResources({ ...context, feeds: custom, tuning: tuning ?? {} }).start();
@@ -150,7 +150,7 @@ class ApiServerSource implements KubernetesSource {
 
   /** A built-in resource is always there; an API server that says otherwise is not whole yet. */
   async #follow(feed: Feed): Promise<void> {
-    const backoff = new Backoff();
+    const backoff = new Backoff(this.#context.tuning.backoff);
     const { signal } = this.#context;
     while ((await feed.start(feed.resource.versions[0] as string)) === 'not-found') await backoff.wait(signal);
   }

@@ -25,13 +25,13 @@ export class Recorder implements SourceOptions {
         this.objects.set(key, change.object);
       } else assert.ok(this.objects.delete(key), `${key} is deleted, but was not there`);
     }
-    this.#wake();
+    this.wake();
   };
 
   readonly onDiagnostics = (diagnostics: readonly Diagnostic[]): void => {
     this.diagnostics = diagnostics;
     this.reports++;
-    this.#wake();
+    this.wake();
   };
 
   /** Resolves when the condition holds; the test's own time limit ends a wait in vain. */
@@ -57,7 +57,8 @@ export class Recorder implements SourceOptions {
     );
   }
 
-  #wake(): void {
+  /** Looks again at what is waited for: something else than a call of ours has changed. */
+  wake(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
