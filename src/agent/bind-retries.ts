@@ -26,7 +26,7 @@ export function retryBinds(
       const place = refusedAddress(rejection);
       if (place === undefined) continue;
       const { count, next } = tries.get(rejection.name) ?? { count: 0, next: 0 };
-      const again = looks >= next && (await canBind(place));
+      const again = looks >= next && (await canBind(place, rejection));
       standing.set(
         rejection.name,
         again ? { count: count + 1, next: looks + 2 ** Math.min(count, 6) } : { count, next },
@@ -42,13 +42,17 @@ export function retryBinds(
   return { close: () => clearInterval(timer) };
 }
 
-async function canBind({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
+async function canBind(
+  { host, port }: { readonly host: string; readonly port: number },
+  { message }: Rejection,
+): Promise<boolean> {
   const server = createServer((socket) => socket.destroy());
   try {
     server.listen({ host, port, exclusive: true });
     await once(server, 'listening');
-  } catch {
-    return false;
+  } catch (error) {
+    // We may have fewer rights than Envoy in a container of its own: then only Envoy can tell.
+    return (error as NodeJS.ErrnoException).code === 'EACCES' && !message.includes('Permission denied');
   }
   server.close();
   await once(server, 'close');

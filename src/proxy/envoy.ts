@@ -16,7 +16,8 @@ import { lockStateDir, type StateDir } from './state-dir.ts';
 export interface EnvoyOptions {
   /** Ours alone: holds the lock, the bootstrap and the admin socket. Made with mode 0700 if it is not there. */
   readonly stateDir: string;
-  readonly bootstrap: Omit<BootstrapOptions, 'adminSocket'>;
+  /** Or a file that somebody else keeps, which must name this one's admin socket; read at each start of the process. */
+  readonly bootstrap: Omit<BootstrapOptions, 'adminSocket'> | { readonly file: string };
   readonly logger: Logger;
   /** `findEnvoy()` by default. */
   readonly binary?: string;
@@ -66,7 +67,8 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
     this.#locked.promise.catch(() => {});
     this.#options = options;
     this.admin = new EnvoyAdmin(join(options.stateDir, 'admin.sock'));
-    this.#bootstrapPath = join(options.stateDir, 'bootstrap.json');
+    this.#bootstrapPath =
+      'file' in options.bootstrap ? options.bootstrap.file : join(options.stateDir, 'bootstrap.json');
   }
 
   get state(): EnvoyState {
@@ -101,12 +103,14 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
     signal?.addEventListener('abort', abort, { once: true });
     try {
       const adminSocket = this.admin.socketPath;
-      const bootstrap = bootstrapJson({ ...this.#options.bootstrap, adminSocket });
+      const given = this.#options.bootstrap;
+      const bootstrap = 'file' in given ? undefined : bootstrapJson({ ...given, adminSocket });
       this.#lock = await lockStateDir(this.#options.stateDir);
       this.#locked.resolve();
       const binary = this.#options.binary ?? (await findEnvoy(signal && { signal })).path;
       await rm(adminSocket, { force: true });
-      await writeFile(this.#bootstrapPath, JSON.stringify(bootstrap, null, 1), { mode: 0o600 });
+      if (bootstrap !== undefined)
+        await writeFile(this.#bootstrapPath, JSON.stringify(bootstrap, null, 1), { mode: 0o600 });
       signal?.throwIfAborted();
       this.#supervision = this.#supervise(binary, ready);
       await ready.promise;
