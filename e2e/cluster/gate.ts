@@ -1,0 +1,45 @@
+// A process in the control plane's network namespace that lets the machine's programs in. Arguments: the API server's port,
+// and the path of a socket to listen on. File descriptor 3 is a listening socket that was opened outside, on 127.0.0.1: a
+// socket stays in the namespace that it was made in, so what connects to it outside is served inside.
+import { rmSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+const [port, path] = process.argv.slice(2) as [string, string];
+const halfOpen = { allowHalfOpen: true };
+
+createServer(halfOpen, (outside) => {
+  const inside = connect({ host: '127.0.0.1', port: Number(port), ...halfOpen });
+  inside.on('error', () => outside.destroy());
+  join(outside, inside);
+}).listen({ fd: 3 });
+
+// Every address of the testbed, by HTTP's CONNECT.
+rmSync(path, { force: true });
+const anywhere = createHttpServer();
+anywhere.on('connect', (request, outside: Duplex, head: Buffer) => {
+  const { hostname, port: wanted } = new URL(`tcp://${request.url}`);
+  const inside = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(wanted), ...halfOpen });
+  let connected = false;
+  inside.once('connect', () => {
+    connected = true;
+    outside.write('HTTP/1.1 200 Connected\r\n\r\n');
+    inside.write(head);
+    join(outside, inside);
+  });
+  inside.on('error', (error: NodeJS.ErrnoException) => {
+    if (connected) outside.destroy();
+    else outside.end(`HTTP/1.1 502 ${error.code}\r\n\r\n`);
+  });
+  outside.on('error', () => inside.destroy());
+});
+anywhere.listen(path);
+
+/** What one side ends, the other ends after it; what is cut off on one side is cut off on the other. */
+function join(outside: Duplex, inside: Socket): void {
+  outside.pipe(inside).pipe(outside);
+  outside.on('error', () => inside.destroy());
+  outside.on('close', () => inside.destroy());
+  inside.on('close', () => outside.destroy());
+}

@@ -1,0 +1,3 @@
+module sluice/e2e/cluster/testserver
+
+go 1.25
