@@ -25,6 +25,7 @@ const rooms = [
   'status',
   'agent',
   'operator',
+  'install',
   'cli',
 ] as const;
 

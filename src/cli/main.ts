@@ -3,9 +3,11 @@ import { enableCompileCache } from 'node:module';
 import { Command } from 'commander';
 import { Fault } from '../lib/fault.ts';
 import { completionCommand } from './commands/completion.ts';
+import { installCommand } from './commands/install.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { translateCommand } from './commands/translate.ts';
+import { uninstallCommand } from './commands/uninstall.ts';
 import { validateCommand } from './commands/validate.ts';
 import { styleFor } from './output/table.ts';
 
@@ -30,12 +32,14 @@ export function buildProgram(): Command {
         '  sluice validate --strict k8s/          what is wrong, for CI\n' +
         '  sluice translate k8s/ -o cec           the CiliumEnvoyConfigs that Ingresses and Gateways amount to\n' +
         '  sluice status                          health of the running node\n' +
+        '  sluice install --wait                  into the cluster of your kubeconfig\n' +
         '\nExit codes:\n' +
         '  0  done, and nothing is wrong\n' +
         '  1  something is: an object (a diagnostic says where, why and what would be right), or the environment\n' +
         '  2  wrong usage\n' +
         '\nEnvironment:\n' +
         '  SLUICE_ENVOY      the Envoy to run, instead of the one on PATH or from `make setup`\n' +
+        '  SLUICE_HELM       the Helm to run, instead of the one on PATH\n' +
         '  SLUICE_STATE_DIR  default of --state-dir\n' +
         '  NO_COLOR          no colour on a terminal',
     );
@@ -43,6 +47,8 @@ export function buildProgram(): Command {
   translateCommand(program);
   validateCommand(program);
   statusCommand(program);
+  installCommand(program);
+  uninstallCommand(program);
   completionCommand(program);
   return program;
 }

@@ -3,28 +3,48 @@ import type { NodeStatus } from '../../agent/node-status.ts';
 import type { ObjectStatus } from '../../mesh/model/index.ts';
 import { askAgentJson } from '../agent-client.ts';
 import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
-import { formatData, type OutputFormat, outputFormats } from '../output/format.ts';
+import { formatData, outputFormats } from '../output/format.ts';
 import { statusDocuments, statusTable } from '../output/statuses.ts';
 import { formatTable, type Style, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
+import { clusterOptions, waitOptions } from './cluster-options.ts';
+import { type ClusterStatusFlags, clusterStatus } from './cluster-status.ts';
+
+interface StatusFlags extends ClusterStatusFlags {
+  stateDir: string;
+  objects?: boolean;
+  cluster?: boolean;
+}
 
 export function statusCommand(program: Command): void {
-  program
+  const command = program
     .command('status')
     .option('--state-dir <dir>', 'state directory of the running sluice', defaultStateDir())
     .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputFormats).default('table'))
     .option('--brief', 'one line: `OK`, or `error in ...`')
-    .option('--objects', 'instead, the conditions of each object: Accepted, Programmed, ResolvedRefs ...')
-    .summary('health of a running node: Envoy, xDS, sources, objects, what is wrong')
+    .option('--objects', 'instead, the conditions of each object: Accepted, Programmed, ResolvedRefs ...');
+  clusterOptions(
+    command.option('--cluster', 'the installation in a cluster; also with --kubeconfig, --context and --wait'),
+  );
+  waitOptions(
+    command
+      .optionsGroup('Waiting, in a cluster:')
+      .option('--wait', 'until all of it is ready, saying what is not and why'),
+  )
+    .summary('health of a running node, or of the installation in a cluster')
     .description(
       "Asks a running sluice on its Unix socket. Shows Envoy, each xDS type (version, accepted, refused with Envoy's own " +
-        'reason), the sources, how many objects there are, and what is wrong with the next step. Exit code 1 where something is.',
+        'reason), the sources, how many objects there are, and what is wrong with the next step. With --cluster it asks the API ' +
+        'server instead how the agents, their Envoys and the operator are. Exit code 1 where something is wrong.',
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice status\n  sluice status --brief\n  sluice status --objects\n  sluice status -o json',
+      '\nExamples:\n  sluice status\n  sluice status --brief\n  sluice status --objects\n  sluice status -o json\n' +
+        '  sluice status --cluster --wait',
     )
-    .action(async (options: { stateDir: string; output: OutputFormat; brief?: boolean; objects?: boolean }) => {
+    .action(async (options: StatusFlags) => {
+      if (options.cluster ?? options.wait ?? (options.kubeconfig !== undefined || options.context !== undefined))
+        return clusterStatus(options, program.version() ?? '');
       if (options.objects === true) {
         const statuses = await askAgentJson<readonly ObjectStatus[]>(options.stateDir, '/v1/statuses');
         process.stdout.write(
