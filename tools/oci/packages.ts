@@ -12,7 +12,9 @@ interface PackageJson {
 
 /** Needed to run; licences must go with the code. */
 const KEPT = /\.(?:js|cjs|mjs|json|node|wasm|proto|binpb)$|(?:^|\/)(?:licen[cs]e|notice|copying)[^/]*$/i;
-const LEFT_OUT = /(?:^|\/)(?:test|tests|__tests__|docs|example|examples|\.github)\/|\.d\.[cm]?ts$|\.test\.|tsconfig/i;
+/** Also what is for another C library than ours. */
+const LEFT_OUT =
+  /(?:^|\/)(?:test|tests|__tests__|docs|example|examples|\.github|musl_x64)\/|\.d\.[cm]?ts$|\.test\.|tsconfig/i;
 
 /** Bare specifiers of imports in JavaScript files, as package names: `@grpc/grpc-js`. */
 export function importedPackages(sources: Iterable<string>): Set<string> {

