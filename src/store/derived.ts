@@ -1,6 +1,6 @@
 import { equal } from '../lib/equal.ts';
 import { Collection } from './collection.ts';
-import type { Dependent, Dependents } from './dependents.ts';
+import type { Dependent, Dependents, Readers } from './dependents.ts';
 import type { Index } from './index-of.ts';
 
 /** How a transformation reads other collections: each read is remembered, and a change of what was read runs it again. */
@@ -38,9 +38,10 @@ export interface Derivation<V> {
 class Cell<V> implements Dependent, Fetch {
   readonly owner: DerivedCollection<V>;
   key: string;
-  outputs: readonly string[] = none;
-  /** What it read by key, in pairs: whose dependents it is among, and the key. */
-  #reads: (Dependents | string)[] = noReads;
+  /** The keys of what it gave; one alone without an array around it. */
+  outputs: string | readonly string[] = none;
+  /** Where it is among those who read a key. */
+  #reads: Readers[] = noReads;
   #wholes: { deleteDependentOfAll(dependent: Dependent): void }[] | undefined;
 
   constructor(owner: DerivedCollection<V>, key: string) {
@@ -74,9 +75,7 @@ class Cell<V> implements Dependent, Fetch {
   }
   /** Forgets what it read. */
   release(): void {
-    for (let i = 0; i < this.#reads.length; i += 2) {
-      (this.#reads[i] as Dependents).delete(this.#reads[i + 1] as string, this);
-    }
+    for (const readers of this.#reads) readers.delete(this);
     this.#reads = noReads;
     for (const whole of this.#wholes ?? []) whole.deleteDependentOfAll(this);
     this.#wholes = undefined;
@@ -90,9 +89,9 @@ class Cell<V> implements Dependent, Fetch {
     if (this.#reads.length > 0) this.#reads = this.#reads.slice();
   }
   #keep(dependents: Dependents, key: string): void {
-    dependents.add(key, this);
-    if (this.#reads === noReads) this.#reads = [dependents, key];
-    else this.#reads.push(dependents, key);
+    const readers = dependents.add(key, this);
+    if (this.#reads === noReads) this.#reads = [readers];
+    else this.#reads.push(readers);
   }
   #check(collection: Ranked): void {
     checkOrder(this.owner, collection);
@@ -144,6 +143,11 @@ export class DerivedCollection<V> extends Collection<V> {
     return this.#dirty.size;
   }
 
+  /** @internal Whether an input gave anything, or read anything, when it was last computed. */
+  hasInput(inputKey: string): boolean {
+    return this.#cells.has(inputKey);
+  }
+
   /** @internal */
   markDirty(inputKey: string): void {
     this.#dirty.add(inputKey);
@@ -166,7 +170,8 @@ export class DerivedCollection<V> extends Collection<V> {
       if (before instanceof Cell) {
         cell = before;
         cell.release();
-        for (const key of cell.outputs) gone.add(key);
+        if (typeof cell.outputs === 'string') gone.add(cell.outputs);
+        else for (const key of cell.outputs) gone.add(key);
       } else {
         cell = this.#spare ?? new Cell<V>(this, inputKey);
         cell.key = inputKey;
@@ -209,11 +214,11 @@ export class DerivedCollection<V> extends Collection<V> {
       this.#spare = cell;
       return;
     }
-    cell.outputs = count === 0 ? none : keys.slice(first);
+    cell.outputs = count === 0 ? none : count === 1 ? (keys[first] as string) : keys.slice(first);
     cell.trim();
     if (cell !== before) this.#cells.set(cell.key, cell);
   }
 }
 
 const none: readonly string[] = [];
-const noReads: (Dependents | string)[] = [];
+const noReads: Readers[] = [];

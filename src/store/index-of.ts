@@ -35,6 +35,11 @@ export class Index<V> {
     if (members === undefined) return [];
     return members instanceof Only ? [members.value] : [...members.values()];
   }
+  /** One of the values under an index key, whichever. */
+  any(indexKey: string): V | undefined {
+    const members = this.#members.get(indexKey);
+    return members instanceof Map ? members.values().next().value : members?.value;
+  }
   has(indexKey: string): boolean {
     return this.#members.has(indexKey);
   }

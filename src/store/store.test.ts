@@ -130,6 +130,45 @@ describe('store', () => {
     }, /reader reads late/);
   });
 
+  it('computes only the inputs for which a condition holds, or held', () => {
+    const store = new Store({ schedule: () => {} });
+    const people = store.table<{ readonly pets: number }>('people');
+    const owners = store.derive(people, {
+      name: 'owners',
+      when: ({ pets }) => pets > 0,
+      map: (_fetch, { pets }, key) => [[key, pets]],
+    });
+    people.set('a', { pets: 0 });
+    people.set('b', { pets: 2 });
+    store.flush();
+    assert.deepEqual([owners.runs, [...owners.entries()]], [1, [['b', 2]]]);
+    people.set('a', { pets: 1 });
+    people.set('b', { pets: 0 });
+    store.flush();
+    assert.deepEqual([...owners.entries()], [['a', 1]]);
+    people.delete('a');
+    people.set('c', { pets: 3 });
+    people.set('c', { pets: 0 });
+    store.flush();
+    assert.deepEqual([...owners.entries()], []);
+  });
+
+  it('picks one member of each index key, and another when that goes', () => {
+    const store = new Store({ schedule: () => {} });
+    const people = store.table<string>('people');
+    const towns = store.pick([people.index('town', (town) => town)], { name: 'towns', map: (town) => `${town}!` });
+    for (const key of ['a', 'b', 'c']) people.set(key, key === 'c' ? 'Rome' : 'Oslo');
+    store.flush();
+    assert.deepEqual(snapshot(towns), [
+      ['Oslo', 'Oslo!'],
+      ['Rome', 'Rome!'],
+    ]);
+    people.delete('a');
+    people.delete('c');
+    store.flush();
+    assert.deepEqual(snapshot(towns), [['Oslo', 'Oslo!']]);
+  });
+
   it('keeps up with an input that reads and gives more, then less, then nothing', () => {
     const store = new Store({ schedule: () => {} });
     const inputs = store.table<number>('inputs');

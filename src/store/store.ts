@@ -91,8 +91,13 @@ export class Store {
    */
   derive<In, Out>(
     from: Collection<In> | readonly Collection<In>[],
-    derivation: Derivation<Out> & { map: (fetch: Fetch, value: In, key: string) => Outputs<Out> },
+    derivation: Derivation<Out> & {
+      map: (fetch: Fetch, value: In, key: string) => Outputs<Out>;
+      /** Values for which this does not hold give nothing: for what hardly any of them has, so that all others cost nothing. */
+      when?: (value: In) => boolean;
+    },
   ): DerivedCollection<Out> {
+    const { map, when } = derivation;
     const inputs = from instanceof Collection ? [from] : from;
     const derived = new DerivedCollection<Out>(
       derivation,
@@ -100,15 +105,22 @@ export class Store {
       (fetch, key) => {
         for (const input of inputs) {
           const value = input.get(key);
-          if (value !== undefined) return derivation.map(fetch, value, key);
+          if (value !== undefined) return when === undefined || when(value) ? map(fetch, value, key) : undefined;
         }
         return undefined;
       },
       () => this.#schedule(),
     );
     for (const input of inputs) {
-      input.onEach((key) => derived.markDirty(key));
-      for (const key of input.keys()) derived.markDirty(key);
+      const mark = (key: string) => {
+        if (when !== undefined && !derived.hasInput(key)) {
+          const value = input.get(key);
+          if (value === undefined || !when(value)) return;
+        }
+        derived.markDirty(key);
+      };
+      input.onEach(mark);
+      for (const key of input.keys()) mark(key);
     }
     return this.#addDerived(derived);
   }
@@ -133,6 +145,33 @@ export class Store {
       () => this.#schedule(),
     );
     for (const index of indexes) {
+      index.onEach((indexKey) => derived.markDirty(indexKey));
+      for (const indexKey of index.keys()) derived.markDirty(indexKey);
+    }
+    return this.#addDerived(derived);
+  }
+
+  /**
+   * One output for each index key, under that key, made of any one of its members: for what all members say alike. Costs the
+   * same however many there are.
+   */
+  pick<In, Out>(
+    by: readonly Index<In>[],
+    derivation: Derivation<Out> & { map: (member: In, indexKey: string) => Out },
+  ): DerivedCollection<Out> {
+    const derived = new DerivedCollection<Out>(
+      derivation,
+      this.#collections.length,
+      (_fetch, indexKey) => {
+        for (const index of by) {
+          const member = index.any(indexKey);
+          if (member !== undefined) return [[indexKey, derivation.map(member, indexKey)]];
+        }
+        return undefined;
+      },
+      () => this.#schedule(),
+    );
+    for (const index of by) {
       index.onEach((indexKey) => derived.markDirty(indexKey));
       for (const indexKey of index.keys()) derived.markDirty(indexKey);
     }

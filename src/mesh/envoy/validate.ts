@@ -10,6 +10,7 @@ import {
 } from '@bufbuild/protobuf';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import { disabled, type FieldRules, required, rules } from '../../gen/validate/validate_pb.ts';
+import { Encoded } from '../../lib/protobuf-encode.ts';
 import { checkBytes, checkEnum, checkNumber, checkString, type Problem } from './validate-scalar.ts';
 
 /**
@@ -17,7 +18,8 @@ import { checkBytes, checkEnum, checkNumber, checkString, type Problem } from '.
  * as a whole and without naming it, so nothing that breaks a rule may be sent.
  *
  * Takes an init object or a message. Gives one line for each violation: `routes[0].match.path: ...`; none if all is well.
- * With a registry, what is packed in an Any is checked too; a type that it does not hold is not looked into.
+ * With a registry, what is packed in an Any is checked too; a type that it does not hold is not looked into, nor is a part
+ * that is {@link Encoded} already.
  */
 export function violations<Desc extends DescMessage>(
   schema: Desc,
@@ -50,6 +52,8 @@ function checkMessage(desc: DescMessage): MessageCheck {
   const always: [string, ValueCheck][] = [];
   const whenSet = new Map<string, ValueCheck>();
   const check: MessageCheck = (init, path, context) => {
+    // Checked before it was encoded.
+    if (init instanceof Encoded) return;
     for (const [name, one] of always) one(init[name], join(path, name), context);
     for (const name of Object.keys(init)) {
       const value = init[name];

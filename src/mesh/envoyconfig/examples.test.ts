@@ -15,7 +15,7 @@ function render(r: ReturnType<typeof rig>): string {
     plain({
       resources: r.decoded(),
       redirects: sorted(r.redirects.entries()).map(([, { origin: _origin, ...redirect }]) => redirect),
-      backends: sorted(r.backends.entries()).map(([, { backend }]) => ({ ...backend, origins: undefined })),
+      backends: sorted(r.backends.entries()).map(([, backend]) => ({ ...backend, origins: undefined })),
       diagnostics: sorted(r.diagnostics.entries()).flatMap(([, list]) =>
         list.map(({ object, ...diagnostic }) => ({ object: object?.name, ...diagnostic })),
       ),

@@ -4,7 +4,7 @@ import type { Collection, Fetch } from '../../store/index.ts';
 import { certificateOf, serviceBackend, trustOf } from '../backend/index.ts';
 import type { Resource } from '../envoy/resource.ts';
 import type { Tables } from '../inputs.ts';
-import type { Backend, BackendUse, Bind, SecretUse } from '../model/index.ts';
+import type { Backend, Bind, SecretUse } from '../model/index.ts';
 import type { Compiled, EndpointNeed, ListenerDraft } from './compiled.ts';
 import { encodeResource } from './encode.ts';
 import { portsOf } from './endpoints.ts';
@@ -27,7 +27,7 @@ export interface Redirect {
 /** What one object comes to among all the others. */
 export interface Placed {
   readonly resources: readonly Resource[];
-  readonly backends: readonly BackendUse[];
+  readonly backends: readonly Backend[];
   readonly secrets: readonly SecretUse[];
   readonly redirects: readonly Redirect[];
   readonly diagnostics: readonly Diagnostic[];
@@ -80,11 +80,11 @@ export function placeEnvoyConfig(fetch: Fetch, compiled: Compiled, around: Surro
         field,
       );
   const user = compiled.ref;
-  const backends: BackendUse[] = [];
+  const backends: Backend[] = [];
   for (const need of compiled.serviceClusters) {
     const service = need.service === undefined ? undefined : fetch.get(tables.Service, need.service);
     const backend = service && clusterOf(service, need);
-    if (backend !== undefined) backends.push({ backend, user });
+    if (backend !== undefined) backends.push(backend);
   }
   const listed = new Set(compiled.listed.map(([, key]) => key));
   for (const need of [...compiled.serviceClusters, ...compiled.endpoints])

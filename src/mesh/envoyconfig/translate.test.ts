@@ -160,9 +160,9 @@ describe('envoyconfig', () => {
     r.add(
       service('s', ports) + config('a', [routes('r', 'cluster: default/s:80')], '  backendServices: [{name: s}]\n'),
     );
-    const [use] = [...r.backends.values()];
-    assert.equal(use?.backend.name, 'default/a/default/s:80');
-    assert.equal(use?.backend.protocol, 'http2');
+    const [backend] = [...r.backends.values()];
+    assert.equal(backend?.name, 'default/a/default/s:80');
+    assert.equal(backend?.protocol, 'http2');
     assert.deepEqual(r.problems(), []);
     r.tables.Service.delete('default/s');
     r.store.flush();
@@ -189,7 +189,7 @@ spec: {type: ExternalName, externalName: example.org}
     );
     r.add(listed('default/s:80'));
     assert.deepEqual(
-      [...r.backends.values()].map(({ backend }) => [backend.name, backend.discovery]),
+      [...r.backends.values()].map((backend) => [backend.name, backend.discovery]),
       [['default/a/default/s:80', { type: 'dns', hostname: 'example.org', port: 80 }]],
     );
     assert.deepEqual(r.problems(), []);

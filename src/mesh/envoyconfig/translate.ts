@@ -4,7 +4,7 @@ import type { Collection, Fetch, Store } from '../../store/index.ts';
 import { makeResource, sameResource } from '../envoy/make-resource.ts';
 import type { Resource } from '../envoy/resource.ts';
 import type { Tables } from '../inputs.ts';
-import type { BackendUse, Listener, MeshOptions, SecretUse } from '../model/index.ts';
+import type { Backend, Listener, MeshOptions, SecretUse } from '../model/index.ts';
 import { compileEnvoyConfig } from './compile.ts';
 import type { Compiled } from './compiled.ts';
 import { needEndpoints } from './endpoints.ts';
@@ -27,7 +27,7 @@ export interface EnvoyConfigOutputs {
   /** By `type/name`: all of it but what `backends` and `secrets` come to. */
   readonly resources: Collection<Resource>;
   /** Services that an object lists and routes to without a Cluster of its own; they have names of the object. */
-  readonly backends: Collection<BackendUse>;
+  readonly backends: Collection<Backend>;
   /** Secrets and bundles of Kubernetes that SDS has to serve. */
   readonly secrets: Collection<SecretUse>;
   /** Of Services to listeners, for the datapath. */
@@ -88,7 +88,7 @@ export function translateEnvoyConfig(
     }),
     backends: store.derive(placed, {
       name: 'envoyconfig-backends',
-      map: (_fetch, value) => value.backends.map((use) => [`envoyconfig/${use.backend.name}`, use] as const),
+      map: (_fetch, value) => value.backends.map((backend) => [`envoyconfig/${backend.name}`, backend] as const),
     }),
     secrets: store.derive(placed, {
       name: 'envoyconfig-secrets',

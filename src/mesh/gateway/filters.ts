@@ -63,7 +63,7 @@ export function filterEffects(scope: RouteScope, filters: readonly PlacedFilter[
       case 'RequestMirror': {
         const { backendRef, fraction } = filter.requestMirror;
         const backend = scope.backend(backendRef, `${field}.requestMirror.backendRef`);
-        if (backend !== undefined && fraction.numerator > 0) mirrors.push({ backend, ...fraction });
+        if (backend !== undefined && fraction.numerator > 0) mirrors.push({ backend: backend.name, ...fraction });
         break;
       }
       case 'RequestRedirect':
@@ -170,7 +170,7 @@ function externalAuth(
   const backend = scope.backend(backendRef, `${field}.backendRef`, protocol === 'GRPC' ? { protocol: 'http2' } : {});
   if (backend === undefined) return undefined;
   return {
-    backend,
+    backend: backend.name,
     ...(protocol === 'GRPC'
       ? { protocol: 'grpc', authority: `${backendRef.name}.${backendRef.namespace ?? scope.namespace}` }
       : { protocol: 'http' }),

@@ -4,6 +4,7 @@ import { quoteRegex } from '../../lib/regex.ts';
 import type { Fetch } from '../../store/index.ts';
 import type { PathMatch } from '../model/index.ts';
 import type { GatewayContext, RouteRules } from './contract.ts';
+import { ruleOutput } from './http-rules.ts';
 import { ruleEffect } from './http-rules-forward.ts';
 import { headerMatches, isProblem, type Matched, regexProblem, valuesProblem } from './http-rules-match.ts';
 import { type Problem, RouteScope } from './http-rules-scope.ts';
@@ -14,8 +15,9 @@ const everything: readonly GrpcRouteMatch[] = [{ headers: [] }];
 export function grpcRouteRules(fetch: Fetch, context: GatewayContext, route: GRPCRoute, gateway?: Gateway): RouteRules {
   const scope = new RouteScope(fetch, context, route, gateway, 'http2');
   const title = formatRef(scope.ref);
-  for (const [rule, { matches, ...rest }] of route.spec.rules.entries()) {
-    const effect = ruleEffect(scope, rest, rule, 503);
+  for (const [rule, one] of route.spec.rules.entries()) {
+    const { matches } = one;
+    const effect = ruleEffect(scope, one, rule, 503);
     if (isProblem(effect)) {
       scope.dropped(effect);
       continue;
@@ -24,7 +26,7 @@ export function grpcRouteRules(fetch: Fetch, context: GatewayContext, route: GRP
     for (const [match, each] of (matches.length === 0 ? everything : matches).entries()) {
       const matched = grpcMatch(each, `spec.rules[${rule}].matches[${match}]`);
       if (isProblem(matched)) scope.dropped(matched);
-      else scope.rules.push({ rule, match, name, ...matched, ...effect });
+      else scope.rules.push(ruleOutput(rule, match, name, matched, effect));
     }
   }
   return scope.finish();

@@ -27,7 +27,7 @@ export function httpRoutesOf(program: RouteProgram<RouteRules>): [string, HttpRo
             rule,
             match,
           };
-          outputs.push([key, { key, table, host, precedence, origins, ...ruleOf(output) }]);
+          outputs.push([key, httpRoute(key, table, host, precedence, origins, output)]);
         }
       }
     }
@@ -35,19 +35,30 @@ export function httpRoutesOf(program: RouteProgram<RouteRules>): [string, HttpRo
   return outputs;
 }
 
-function ruleOf(
-  output: RuleOutput,
-): Pick<HttpRoute, 'match' | 'action' | 'requestHeaders' | 'responseHeaders' | 'cors' | 'externalAuth' | 'name'> {
-  const { http, action, name, requestHeaders, responseHeaders, cors, externalAuth } = output;
-  return {
-    match: http,
+/** Field by field, as spreads cost several times the memory. */
+function httpRoute(
+  key: string,
+  table: string,
+  host: string,
+  precedence: Precedence,
+  origins: HttpRoute['origins'],
+  { http: match, action, name, requestHeaders, responseHeaders, cors, externalAuth }: RuleOutput,
+): HttpRoute {
+  const route: { -readonly [K in keyof HttpRoute]: HttpRoute[K] } = {
+    key,
+    table,
+    host,
+    precedence,
+    origins,
+    match,
     action,
     name,
-    ...(requestHeaders === undefined ? {} : { requestHeaders }),
-    ...(responseHeaders === undefined ? {} : { responseHeaders }),
-    ...(cors === undefined ? {} : { cors }),
-    ...(externalAuth === undefined ? {} : { externalAuth }),
   };
+  if (requestHeaders !== undefined) route.requestHeaders = requestHeaders;
+  if (responseHeaders !== undefined) route.responseHeaders = responseHeaders;
+  if (cors !== undefined) route.cors = cors;
+  if (externalAuth !== undefined) route.externalAuth = externalAuth;
+  return route;
 }
 
 type Hosts = readonly { readonly host: string; readonly rank: number }[];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BackendRef, GrpcRouteFilter, HttpRouteFilter, SessionPersistence } from '../../api/index.ts';
-import type { HttpAction, SessionPersistence as Session, WeightedBackend } from '../model/index.ts';
+import type { Backend, HttpAction, SessionPersistence as Session, WeightedBackend } from '../model/index.ts';
 import type { RuleOutput } from './contract.ts';
 import {
   type BackendFilters,
@@ -33,6 +33,10 @@ export type RuleEffect = Pick<RuleOutput, 'action' | 'requestHeaders' | 'respons
  */
 export function ruleEffect(scope: RouteScope, rule: AnyRule, index: number, failure: 500 | 503): RuleEffect | Problem {
   const field = `spec.rules[${index}]`;
+  if (isPlain(rule)) {
+    const backend = scope.backend(rule.backendRefs[0], `${field}.backendRefs[0]`);
+    return backend === undefined ? { action: { type: 'respond', status: failure } } : plainForward(backend, failure);
+  }
   const own = rule.backendRefs.map((ref, i) =>
     backendFilters(scope, ref.filters, `${field}.backendRefs[${i}].filters`),
   );
@@ -73,6 +77,36 @@ export function ruleEffect(scope: RouteScope, rule: AnyRule, index: number, fail
   }));
 }
 
+/** To one backend and nothing else, as nearly every rule is. */
+function isPlain(rule: AnyRule): rule is AnyRule & { readonly backendRefs: readonly [AnyRule['backendRefs'][number]] } {
+  const { filters, backendRefs, timeouts, retry, sessionPersistence } = rule;
+  const [ref] = backendRefs;
+  return (
+    backendRefs.length === 1 &&
+    ref !== undefined &&
+    ref.weight > 0 &&
+    ref.filters.length === 0 &&
+    filters.length === 0 &&
+    timeouts === undefined &&
+    retry === undefined &&
+    sessionPersistence === undefined
+  );
+}
+
+const plainForwards = { 500: new WeakMap<Backend, RuleEffect>(), 503: new WeakMap<Backend, RuleEffect>() };
+
+/** One object for all plain rules to a backend: they are many, and it says nothing of them. */
+function plainForward(backend: Backend, failure: 500 | 503): RuleEffect {
+  let effect = plainForwards[failure].get(backend);
+  if (effect === undefined) {
+    effect = {
+      action: { type: 'forward', backends: [{ backend: backend.name, weight: 1 }], missingStatus: failure },
+    };
+    plainForwards[failure].set(backend, effect);
+  }
+  return effect;
+}
+
 /**
  * Filters of backends that Envoy can only run for a whole rule (rewrite, redirect, mirror, CORS): they are the rule's if all
  * backends that get requests agree, as one alone always does.
@@ -105,9 +139,9 @@ function weightedBackends(
   const ownRetries = rule.retry !== undefined || rule.timeouts?.backendRequest !== undefined;
   return rule.backendRefs.map((ref, i) => {
     const { failed, requestHeaders, responseHeaders } = own[i] as BackendFilters;
-    const name = scope.backend(ref, `${field}.backendRefs[${i}]`, { ownRetries });
+    const backend = scope.backend(ref, `${field}.backendRefs[${i}]`, { ownRetries });
     return {
-      backend: failed ? undefined : name,
+      backend: failed ? undefined : backend?.name,
       weight: ref.weight,
       ...(requestHeaders === undefined ? {} : { requestHeaders }),
       ...(responseHeaders === undefined ? {} : { responseHeaders }),

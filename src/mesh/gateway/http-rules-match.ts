@@ -15,6 +15,7 @@ const rank = { exact: 0, regex: 1, prefix: 2 } as const;
 
 /** One HTTPRouteMatch, or what is wrong with it. Every condition must hold; header names ignore case. */
 export function httpMatch(match: HttpRouteMatch, field: string): Matched | Problem {
+  if (isEverything(match)) return everything;
   const path = pathMatch(match);
   const problem =
     (path.type === 'regex' ? regexProblem(path.value, `${field}.path.value`) : undefined) ??
@@ -37,6 +38,17 @@ export function httpMatch(match: HttpRouteMatch, field: string): Matched | Probl
     },
   };
 }
+
+/** What nearly every route asks for, or has where it asks for nothing. */
+function isEverything({ path: { type, value }, method, headers, queryParams }: HttpRouteMatch): boolean {
+  const isRoot = value === '/' && type === 'PathPrefix';
+  return isRoot && method === undefined && headers.length === 0 && queryParams.length === 0;
+}
+
+const everything: Matched = {
+  http: { path: { type: 'prefix', value: '/' } },
+  precedence: { path: rank.prefix, length: 1, method: false, headers: 0, query: 0 },
+};
 
 function pathMatch({ path: { type, value } }: HttpRouteMatch): PathMatch {
   switch (type) {

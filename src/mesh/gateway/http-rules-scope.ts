@@ -6,6 +6,7 @@ import {
   type ObjectRef,
   refOf,
 } from '../../api/index.ts';
+import { sole, trimmed } from '../../lib/sole.ts';
 import type { Fetch } from '../../store/index.ts';
 import type { Backend, BackendProtocol, SecretMaterial } from '../model/index.ts';
 import { type BackendWish, resolveBackendRef } from './backend-ref.ts';
@@ -59,12 +60,12 @@ export class RouteScope {
     return this.ref.namespace ?? '';
   }
 
-  /** The name of the backend that a reference comes to; undefined, and taken note of, if it comes to none. */
+  /** The backend that a reference comes to; undefined, and taken note of, if it comes to none. */
   backend(
     ref: BackendObjectReference,
     field: string,
     { protocol = this.protocol, ownRetries = false }: Pick<BackendWish, 'protocol' | 'ownRetries'> = {},
-  ): string | undefined {
+  ): Backend | undefined {
     this.#from ??= { group: this.ref.group, kind: this.ref.kind, namespace: this.namespace };
     const found = resolveBackendRef(this.fetch, this.context, this.#from, ref, {
       ...(protocol === undefined ? {} : { protocol }),
@@ -79,7 +80,7 @@ export class RouteScope {
     }
     addNamed(this.#backends, found.backend);
     for (const secret of found.secrets) addNamed(this.#secrets, secret);
-    return found.backend.name;
+    return found.backend;
   }
 
   /** A reference that comes to nothing: ResolvedRefs is False, and its requests are answered with an error. */
@@ -100,27 +101,28 @@ export class RouteScope {
   }
 
   finish(): RouteRules {
-    const dropped = this.#dropped[0];
-    const none = dropped !== undefined && this.rules.length === 0;
-    return {
-      // A copy: an array that was pushed to has room for seventeen, and there may be a hundred thousand of these.
-      rules: this.rules.slice(),
-      backends: this.#backends.slice(),
-      secrets: this.#secrets.slice(),
-      accepted: none
+    const [dropped] = this.#dropped;
+    const [unresolved] = this.#unresolved;
+    const isNone = dropped !== undefined && this.rules.length === 0;
+    const [backend] = this.#backends;
+    const rules: { -readonly [K in keyof RouteRules]: RouteRules[K] } = {
+      rules: trimmed(this.rules),
+      backends: backend !== undefined && this.#backends.length === 1 ? sole(backend) : trimmed(this.#backends),
+      secrets: trimmed(this.#secrets),
+      accepted: isNone
         ? { ok: false, reason: dropped.reason, message: `no rule is valid: ${summary(this.#dropped)}` }
         : acceptedVerdict,
       resolvedRefs:
-        this.#unresolved[0] === undefined
+        unresolved === undefined
           ? resolvedVerdict
-          : { ok: false, reason: this.#unresolved[0].reason, message: summary(this.#unresolved) },
-      ...(dropped === undefined || none
-        ? {}
-        : // The spec has the message begin so.
-          { partiallyInvalid: { reason: dropped.reason, message: `Dropped Rule: ${summary(this.#dropped)}` } }),
-      diagnostics: this.diagnostics,
-      tlsPolicyTargets: this.#tlsPolicyTargets.slice(),
+          : { ok: false, reason: unresolved.reason, message: summary(this.#unresolved) },
+      diagnostics: trimmed(this.diagnostics),
+      tlsPolicyTargets: trimmed(this.#tlsPolicyTargets),
     };
+    // The spec has the message begin so.
+    if (dropped !== undefined && !isNone)
+      rules.partiallyInvalid = { reason: dropped.reason, message: `Dropped Rule: ${summary(this.#dropped)}` };
+    return rules;
   }
 
   #report(severity: Diagnostic['severity'], { field, reason, message, hint }: Problem): void {

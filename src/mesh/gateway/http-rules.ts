@@ -14,8 +14,9 @@ import { type Problem, RouteScope } from './http-rules-scope.ts';
 export function httpRouteRules(fetch: Fetch, context: GatewayContext, route: HTTPRoute, gateway?: Gateway): RouteRules {
   const scope = new RouteScope(fetch, context, route, gateway, undefined);
   const title = formatRef(scope.ref);
-  for (const [rule, { matches, ...rest }] of route.spec.rules.entries()) {
-    const effect = ruleEffect(scope, rest, rule, 500);
+  for (const [rule, one] of route.spec.rules.entries()) {
+    const { matches } = one;
+    const effect = ruleEffect(scope, one, rule, 500);
     if (isProblem(effect)) {
       scope.dropped(effect);
       continue;
@@ -29,13 +30,29 @@ export function httpRouteRules(fetch: Fetch, context: GatewayContext, route: HTT
         scope.dropped(problem);
         continue;
       }
-      const output: RuleOutput = { rule, match, name, ...(matched as Matched), ...effect };
+      const output = ruleOutput(rule, match, name, matched as Matched, effect);
       scope.rules.push(output);
       const asking = preflight(output, matches.length + match);
       if (asking !== undefined) scope.rules.push(asking);
     }
   }
   return scope.finish();
+}
+
+/** Field by field, as spreads cost several times the memory: this is made for each match of each route. */
+export function ruleOutput(
+  rule: number,
+  match: number,
+  name: string,
+  { http, precedence }: Matched,
+  { action, requestHeaders, responseHeaders, cors, externalAuth }: RuleEffect,
+): RuleOutput {
+  const output: { -readonly [K in keyof RuleOutput]: RuleOutput[K] } = { rule, match, name, http, precedence, action };
+  if (requestHeaders !== undefined) output.requestHeaders = requestHeaders;
+  if (responseHeaders !== undefined) output.responseHeaders = responseHeaders;
+  if (cors !== undefined) output.cors = cors;
+  if (externalAuth !== undefined) output.externalAuth = externalAuth;
+  return output;
 }
 
 /** Which prefix would be replaced, if the match has none? */

@@ -3,10 +3,11 @@
  * parent become listeners, route tables, backends and secrets, and their statuses. Everything is derived from the tables and
  * nothing is kept besides. Routes to Services as parents (mesh) are not ours.
  */
-import type { Gateway, ObjectRef } from '../../api/index.ts';
+import { formatRef, type Gateway, type ObjectRef } from '../../api/index.ts';
+import { none } from '../../lib/sole.ts';
 import type { Collection, Fetch, Store } from '../../store/index.ts';
 import type { Tables } from '../inputs.ts';
-import type { BackendUse, HttpRoute, MeshOptions, MeshOutputs, SecretUse } from '../model/index.ts';
+import type { Backend, HttpRoute, MeshOptions, MeshOutputs, SecretUse } from '../model/index.ts';
 import type { AttachTo } from './attachment.ts';
 import { deriveTlsPolicyReports } from './backend-tls-status.ts';
 import { createGatewayContext } from './context.ts';
@@ -39,7 +40,8 @@ export function translateGateway(store: Store, tables: Tables, options: MeshOpti
   const parents = deriveParents(store, models);
   const defaults = parents.index('default', ({ isDefault }) => (isDefault ? 'All' : undefined));
   const routes = derivePrograms(store, context, { tables, parents, defaults });
-  const listenersOf = ({ listeners }: RouteProgram<Rules>): readonly string[] => listeners;
+  const listenersOf = ({ listeners }: RouteProgram<Rules>) =>
+    listeners.length === 1 ? listeners[0]?.id : listeners.map(({ id }) => id);
   const streams = routes.streams.map((programs) => programs.index('listener', listenersOf));
   const all = [...routes.http, ...routes.streams].map((programs) => widen<RouteProgram<Rules>>(programs));
   const counts = all.map((programs) => programs.index('counted listener', listenersOf));
@@ -62,7 +64,7 @@ export function translateGateway(store: Store, tables: Tables, options: MeshOpti
           'variants' in value ? httpRoutesOf(value) : isolationRoutes(value),
       },
     ),
-    backends: deriveBackendUses(store, all),
+    backends: deriveBackends(store, all),
     secrets: deriveSecretUses(store, all, models),
     diagnostics: deriveDiagnostics(store, reports),
     statuses: deriveStatuses(store, reports),
@@ -127,26 +129,32 @@ function wayOf(mode: string): StreamWay {
   return mode === 'udp' ? 'datagram' : mode === 'terminate' ? 'terminate' : 'passthrough';
 }
 
-function deriveBackendUses(store: Store, programs: readonly Programs<Rules>[]) {
-  return store.derive<RouteProgram<Rules>, BackendUse>(programs, {
-    name: 'gateway.backends',
-    map: (_fetch, { ref, variants }, key) => {
-      const uses: [string, BackendUse][] = [];
-      for (const { rules } of variants)
-        for (const backend of rules.backends)
-          if (!uses.some(([, use]) => use.backend.name === backend.name))
-            uses.push([`gateway/${key}/${backend.name}`, { backend, user: ref }]);
-      return uses;
+function deriveBackends(store: Store, programs: readonly Programs<Rules>[]) {
+  return store.pick<RouteProgram<Rules>, Backend>(
+    programs.map((one) => one.index('backend', ({ variants }) => backendNames(variants))),
+    {
+      name: 'gateway.backends',
+      map: ({ ref, variants }, name) => {
+        for (const { rules } of variants)
+          for (const backend of rules.backends) if (backend.name === name) return backend;
+        throw new Error(`bug: ${formatRef(ref)} has no backend ${name}`);
+      },
     },
-  });
+  );
+}
+
+function backendNames(variants: RouteProgram<Rules>['variants']): string | readonly string[] {
+  const [backend] = variants[0]?.rules.backends ?? none;
+  if (backend !== undefined && variants.length === 1 && variants[0]?.rules.backends.length === 1) return backend.name;
+  return [...new Set(variants.flatMap(({ rules }) => rules.backends.map(({ name }) => name)))];
 }
 
 function deriveSecretUses(store: Store, programs: readonly Programs<Rules>[], models: Collection<GatewayModel>) {
   type User = RouteProgram<Rules> | GatewayModel;
   return store.derive<User, SecretUse>([...programs.map((one) => widen<User>(one)), widen<User>(models)], {
     name: 'gateway.secrets',
+    when: (value) => !('variants' in value) || value.variants.some(({ rules }) => rules.secrets.length > 0),
     map: (_fetch, value, key) => {
-      if ('variants' in value && value.variants.every(({ rules }) => rules.secrets.length === 0)) return [];
       const uses = new Map<string, SecretUse>();
       const use = (secret: SecretUse['secret'], user: ObjectRef): unknown =>
         uses.set(`gateway/${key}/${user.kind}/${user.namespace}/${user.name}/${secret.name}`, { secret, user });
@@ -165,6 +173,7 @@ function deriveSecretUses(store: Store, programs: readonly Programs<Rules>[], mo
 function deriveTlsPolicyUses(store: Store, programs: readonly Programs<Rules>[]) {
   return store.derive<RouteProgram<Rules>, TlsPolicyUse>(programs, {
     name: 'gateway.tls-policy-uses',
+    when: ({ variants }) => variants.some(({ rules }) => rules.tlsPolicyTargets.length > 0),
     map: (_fetch, { variants }, key) =>
       variants.flatMap(({ rules, gateways }, i) =>
         rules.tlsPolicyTargets.length === 0

@@ -198,6 +198,10 @@ describe('gateway properties', () => {
         spec: { gatewayClassName: 'cilium', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
       }),
     );
+    setObject(
+      tables,
+      parsed({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } }),
+    );
     for (let i = 0; i < 1000; i++) setObject(tables, route(i));
     store.flush();
     const derived = store.collections.filter(
@@ -212,11 +216,8 @@ describe('gateway properties', () => {
     assert.deepEqual(runs, {
       'gateway.HTTPRoute': 1,
       'gateway.reports': 1,
-      'gateway.tls-policy-uses': 1,
       'gateway.routes': 1,
       'gateway.backends': 1,
-      'gateway.secrets': 1,
-      'gateway.diagnostics': 2,
       'gateway.statuses': 2,
     });
     const status = outputs.statuses.get('Gateway.gateway.networking.k8s.io/default/g');

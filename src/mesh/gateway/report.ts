@@ -27,6 +27,7 @@ export function deriveDiagnostics(
 ): DerivedCollection<readonly Diagnostic[]> {
   return store.derive(reports, {
     name: 'gateway.diagnostics',
-    map: (_fetch, { diagnostics }, key) => (diagnostics.length === 0 ? [] : [[key, diagnostics]]),
+    when: ({ diagnostics }) => diagnostics.length > 0,
+    map: (_fetch, { diagnostics }, key) => [[key, diagnostics]],
   });
 }

@@ -1,4 +1,5 @@
-import { type Diagnostic, type KubeObject, type ObjectRef, objectKey, refOf } from '../../api/index.ts';
+import { type Diagnostic, type KubeObject, type ObjectRef, refOf } from '../../api/index.ts';
+import { none, sole, trimmed } from '../../lib/sole.ts';
 import type { Collection, DerivedCollection, Fetch, Store } from '../../store/index.ts';
 import type { Backend, Condition, SecretMaterial } from '../model/index.ts';
 import { type Attached, type AttachTo, attach, type ParentAttachment } from './attachment.ts';
@@ -6,7 +7,7 @@ import { condition, diagnosticOf } from './conditions.ts';
 import type { Verdict } from './contract.ts';
 import { CONTROLLER_NAME } from './gateway-class.ts';
 import { acceptedVerdict, resolvedVerdict } from './http-rules-scope.ts';
-import type { RouteParent } from './parents.ts';
+import type { AttachPoint, RouteParent } from './parents.ts';
 import { type Report, reportEntry } from './report.ts';
 import type { RouteKind } from './route-kinds.ts';
 
@@ -34,8 +35,8 @@ export interface RouteProgram<R> extends Report {
   readonly created: number;
   /** `namespace/name` */
   readonly owner: string;
-  /** Ids of the listeners that count it among their attachedRoutes. */
-  readonly listeners: readonly string[];
+  /** The listeners that count it among their attachedRoutes. */
+  readonly listeners: readonly AttachPoint[];
   /** Only where rules are accepted and attached to a listener that takes traffic. */
   readonly variants: readonly Variant<R>[];
 }
@@ -62,18 +63,16 @@ export function deriveRoutePrograms<T extends Route, R extends Rules>(
 ): DerivedCollection<RouteProgram<R>> {
   return store.derive<T, RouteProgram<R>>(translation.table, {
     name: `gateway.${translation.kind}`,
-    map: (fetch, route) => {
+    map: (fetch, route, key) => {
       const { parents, missing } = attach(fetch, to, route);
       const ref = refOf(route);
-      const lost = [
-        ...missing.map((problem) => diagnosticOf(ref, problem, 'warning')),
-        ...(route.spec.parentRefs.length === 0 && route.spec.useDefaultGateways === 'None'
-          ? [withoutParents(ref)]
-          : []),
-      ];
-      if (parents.length === 0)
-        return lost.length === 0 ? [] : reportEntry({ ...skeleton(route, ref), diagnostics: lost });
-      return reportEntry(program(fetch, translation, route, ref, parents, lost));
+      const lost = missing.map((problem) => diagnosticOf(ref, problem, 'warning'));
+      if (route.spec.parentRefs.length === 0 && route.spec.useDefaultGateways === 'None')
+        lost.push(withoutParents(ref));
+      if (parents.length > 0) return reportEntry(program(fetch, translation, route, ref, key, parents, lost));
+      if (lost.length === 0) return [];
+      const { creationTimestamp: created } = route.metadata;
+      return reportEntry({ ref, created, owner: key, listeners: none, variants: none, diagnostics: lost });
     },
   });
 }
@@ -89,11 +88,6 @@ function withoutParents(ref: ObjectRef): Diagnostic {
   };
 }
 
-function skeleton<R>(route: Route, ref: ObjectRef): RouteProgram<R> {
-  const { creationTimestamp: created } = route.metadata;
-  return { ref, created, owner: objectKey(route), listeners: [], variants: [], diagnostics: [] };
-}
-
 interface Building<R> extends Variant<R> {
   readonly key: string;
   readonly gateways: ObjectRef[];
@@ -106,8 +100,9 @@ function program<T extends Route, R extends Rules>(
   translation: RouteTranslation<T, R>,
   route: T,
   ref: ObjectRef,
+  owner: string,
   parents: readonly ParentAttachment[],
-  lost: readonly Diagnostic[],
+  lost: Diagnostic[],
 ): RouteProgram<R> {
   const built: Building<R>[] = [];
   const build = (key: string, sample?: Parameters<RouteTranslation<T, R>['rules']>[2]): Building<R> => {
@@ -117,7 +112,7 @@ function program<T extends Route, R extends Rules>(
     built.push(variant);
     return variant;
   };
-  const listeners: string[] = [];
+  const listeners: AttachPoint[] = [];
   const statuses = parents.map((one) => {
     let sample: R | undefined;
     const { parent } = one;
@@ -126,7 +121,7 @@ function program<T extends Route, R extends Rules>(
       sample ??= variant.rules;
       if (!variant.rules.accepted.ok) continue;
       const { point } = attached;
-      if (!listeners.includes(point.id)) listeners.push(point.id);
+      if (!listeners.includes(point)) listeners.push(point);
       if (!variant.gateways.some((known) => isSame(known, parent.gateway))) variant.gateways.push(parent.gateway);
       if (point.programmed && !variant.attached.some((known) => known.point.id === point.id))
         variant.attached.push(attached);
@@ -135,20 +130,28 @@ function program<T extends Route, R extends Rules>(
     sample ??= built[0]?.rules ?? build('').rules;
     return parentStatus(one, sample, route.metadata.generation);
   });
-  const refusals = parents.flatMap(({ problem }) => (problem === undefined ? [] : [diagnosticOf(ref, problem)]));
-  const served = built.filter(({ attached }) => attached.length > 0);
+  const variants: Variant<R>[] = [];
+  const said = lost;
+  for (const { problem } of parents) if (problem !== undefined) said.push(diagnosticOf(ref, problem));
+  for (const { rules, gateways, attached } of built) {
+    said.push(...rules.diagnostics);
+    if (attached.length > 0) variants.push({ rules, gateways: shared(gateways), attached: attached.slice() });
+  }
   return {
-    ...skeleton(route, ref),
-    // A copy is as long as it needs to be, where an array that was pushed to has room for seventeen.
-    listeners: listeners.slice(),
-    variants: served.map(({ rules, gateways, attached }) => ({
-      rules,
-      gateways: gateways.slice(),
-      attached: attached.slice(),
-    })),
+    ref,
+    created: route.metadata.creationTimestamp,
+    owner,
+    listeners: shared(listeners),
+    variants: trimmed(variants),
     status: { ref, value: { parents: statuses } },
-    diagnostics: distinct([...lost, ...refusals, ...built.flatMap(({ rules }) => rules.diagnostics)]),
+    diagnostics: distinct(said),
   };
+}
+
+/** Gateways and listeners have many routes. */
+function shared<T extends object>(list: readonly T[]): readonly T[] {
+  const [first] = list;
+  return list.length === 1 && first !== undefined ? sole(first) : trimmed(list);
 }
 
 function isSame(a: ObjectRef, b: ObjectRef): boolean {
@@ -192,7 +195,7 @@ function status(ok: boolean): 'True' | 'False' {
 
 /** Variants of a route mostly have the same to complain about. */
 function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  if (diagnostics.length < 2) return diagnostics;
+  if (diagnostics.length < 2) return trimmed(diagnostics);
   const seen = new Map(diagnostics.map((one) => [`${one.reason}|${one.field ?? ''}|${one.message}`, one]));
   return [...seen.values()];
 }

@@ -9,7 +9,7 @@
 import { refKey, refOf } from '../../api/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Tables } from '../inputs.ts';
-import type { BackendUse, MeshOptions, MeshOutputs, SecretUse } from '../model/index.ts';
+import type { Backend, MeshOptions, MeshOutputs, SecretUse } from '../model/index.ts';
 import { ingressCertificates } from './certificates.ts';
 import { deriveChains, deriveTlsClaims, deriveTlsHosts } from './chains.ts';
 import { deriveClaims } from './claims.ts';
@@ -49,19 +49,18 @@ export function translateIngress(store: Store, tables: Tables, options: MeshOpti
     ),
     {
       name: 'ingress/claimed-backends',
-      map: (_fetch, members, key): [string, BackendUse][] => {
-        const { backend, owner } = members[0]!;
-        return backend === undefined ? [] : [[`ingress|${key}`, { backend, user: owner }]];
+      map: (_fetch, members, key): [string, Backend][] => {
+        const { backend } = members[0]!;
+        return backend === undefined ? [] : [[`ingress|${key}`, backend]];
       },
     },
   );
-  const streamBackends = store.derive<Placed, BackendUse>(placed, {
+  const streamBackends = store.derive<Placed, Backend>(placed, {
     name: 'ingress/stream-backends',
     map: (fetch, entry) => {
       if (entry.slot === undefined || !entry.settings.tlsPassthrough) return [];
-      const user = refOf(entry.ingress);
       const used = passthroughBackends(fetch, tables, entry).hosts.flatMap(({ backend }) => backend ?? []);
-      return new Map(used.map((backend) => [`ingress|${entry.key}|${backend.name}|tcp`, { backend, user }]));
+      return new Map(used.map((backend) => [`ingress|${entry.key}|${backend.name}|tcp`, backend]));
     },
   });
   const ownSecrets = store.derive<Placed, SecretUse>(placed, {
@@ -95,9 +94,9 @@ export function translateIngress(store: Store, tables: Tables, options: MeshOpti
   return {
     listeners: deriveListeners(store, tables, slots, slotTls, options),
     routes: deriveRoutes(store, claims, winners, terminating),
-    backends: store.derive<BackendUse, BackendUse>([claimedBackends, streamBackends], {
+    backends: store.derive<Backend, Backend>([claimedBackends, streamBackends], {
       name: 'ingress/backends',
-      map: (_fetch, use, key) => [[key, use]],
+      map: (_fetch, backend, key) => [[key, backend]],
     }),
     secrets: store.derive<SecretUse, SecretUse>([ownSecrets, defaultSecrets], {
       name: 'ingress/secrets',

@@ -136,7 +136,7 @@ describe('ingress properties', () => {
 /** What the model asks of every translator, whatever the input. */
 function checkModel({ listeners, routes, backends, secrets }: ReturnType<typeof plane>['outputs']): void {
   const names = new Set([...secrets.values()].map((use) => use.secret.name));
-  const clusters = new Set([...backends.values()].map((use) => use.backend.name));
+  const clusters = new Set([...backends.values()].map(({ name }) => name));
   const binds = new Set<string>();
   for (const listener of listeners.values()) {
     assert.ok(!binds.has(`${listener.bind.address}:${listener.bind.port}`), 'two listeners on one port');

@@ -32,9 +32,3 @@ export interface Backend {
   readonly ownRetries?: boolean;
   readonly origins: readonly ObjectRef[];
 }
-
-/** That one object needs a backend. The same backend named by many objects is one cluster; equal names mean equal backends. */
-export interface BackendUse {
-  readonly backend: Backend;
-  readonly user: ObjectRef;
-}

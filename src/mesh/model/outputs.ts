@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../../api/diagnostic.ts';
 import type { ObjectRef } from '../../api/object.ts';
 import type { Collection } from '../../store/index.ts';
-import type { BackendUse } from './backend.ts';
+import type { Backend } from './backend.ts';
 import type { HttpRoute } from './http-route.ts';
 import type { Listener } from './listener.ts';
 import type { LoadBalancerService } from './load-balancer-service.ts';
@@ -32,7 +32,7 @@ export interface SecretUse {
 export interface MeshOutputs {
   readonly listeners: Collection<Listener>;
   readonly routes: Collection<HttpRoute>;
-  readonly backends: Collection<BackendUse>;
+  readonly backends: Collection<Backend>;
   readonly secrets: Collection<SecretUse>;
   /** By `refKey` of the object they are about. */
   readonly diagnostics: Collection<readonly Diagnostic[]>;

@@ -14,8 +14,8 @@ export function renderOutputs(outputs: MeshOutputs, parsing: readonly Diagnostic
     tables: tables(outputs.routes),
     backends: grouped(
       outputs.backends,
-      (use) => use.backend.name,
-      (uses) => ({ ...uses[0]!.backend, users: users(uses) }),
+      ({ name }) => name,
+      ([backend]) => backend,
     ),
     secrets: grouped(
       outputs.secrets,

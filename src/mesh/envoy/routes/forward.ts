@@ -1,12 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFound,
-  type RouteActionSchema,
+  RouteActionSchema,
   type WeightedCluster_ClusterWeightSchema,
 } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
 import { FractionalPercent_DenominatorType as Denominator } from '../../../gen/envoy/type/v3/percent_pb.ts';
+import { encoded } from '../../../lib/protobuf-encode.ts';
+import { Recent } from '../../../lib/recent.ts';
 import type { Forward, HttpRoute, Mirror, WeightedBackend } from '../../model/index.ts';
 import { duration, missingCluster } from '../config.ts';
+import { violations } from '../validate.ts';
 import { headerFields } from './headers.ts';
 import { pathReplacement, pathRewrite } from './path.ts';
 import { retryToEnvoy } from './retry.ts';
@@ -19,16 +22,24 @@ export const streamIdleTimeout = 300_000;
 const noTimeout = {};
 const notFound = { 500: NotFound.INTERNAL_SERVER_ERROR, 503: NotFound.SERVICE_UNAVAILABLE } as const;
 
+/** Routes that just forward to a backend are by far the most, and the backends are fewer. */
+const plainForwards = new Recent<RouteAction>(16_384);
+
 /** undefined: there is no backend that could get a request, and `missingStatus` is the answer to all. */
 export function forwardToEnvoy(route: HttpRoute, forward: Forward, problems: string[]): RouteAction | undefined {
+  const plain = plainCluster(forward);
+  if (plain !== undefined) {
+    const { missingStatus } = forward;
+    return plainForwards.get(`${missingStatus} ${plain}`, () => {
+      const action = toCluster({ case: 'cluster', value: plain }, missingStatus);
+      return violations(RouteActionSchema, action).length > 0 ? action : encoded(RouteActionSchema, action);
+    });
+  }
   const backends = forward.backends.filter((backend) => backend.weight > 0);
   if (backends.every((backend) => backend.backend === undefined)) return undefined;
-  const action: RouteAction = {
-    clusterSpecifier: clusters(backends, problems),
-    clusterNotFoundResponseCode: notFound[forward.missingStatus],
-    timeout: forward.timeoutMs ? duration(forward.timeoutMs) : noTimeout,
-  };
+  const action = toCluster(clusters(backends, problems), forward.missingStatus);
   const { timeoutMs } = forward;
+  if (timeoutMs) action.timeout = duration(timeoutMs);
   // "No timeout", or one beyond the connection manager's idle timeout, must not be cut short by that.
   if (timeoutMs === 0) action.idleTimeout = noTimeout;
   else if (timeoutMs !== undefined && timeoutMs > streamIdleTimeout) action.idleTimeout = duration(timeoutMs);
@@ -38,6 +49,30 @@ export function forwardToEnvoy(route: HttpRoute, forward: Forward, problems: str
   const mirrors = forward.mirrors?.filter((mirror) => mirror.numerator > 0);
   if (mirrors !== undefined && mirrors.length > 0) action.requestMirrorPolicies = mirrors.map(mirrorPolicy);
   return action;
+}
+
+function toCluster(
+  clusterSpecifier: NonNullable<RouteAction['clusterSpecifier']>,
+  missingStatus: Forward['missingStatus'],
+): RouteAction {
+  return { clusterSpecifier, clusterNotFoundResponseCode: notFound[missingStatus], timeout: noTimeout };
+}
+
+/** The cluster of an action that says nothing else. */
+function plainCluster({ backends, timeoutMs, tryTimeoutMs, retry, rewrite, mirrors }: Forward): string | undefined {
+  const [only] = backends;
+  return backends.length === 1 &&
+    only !== undefined &&
+    only.weight > 0 &&
+    only.requestHeaders === undefined &&
+    only.responseHeaders === undefined &&
+    timeoutMs === undefined &&
+    tryTimeoutMs === undefined &&
+    retry === undefined &&
+    rewrite === undefined &&
+    mirrors === undefined
+    ? only.backend
+    : undefined;
 }
 
 function clusters(

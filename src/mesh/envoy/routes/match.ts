@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { HeaderMatcherSchema, RouteMatchSchema } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
+import { type HeaderMatcherSchema, RouteMatchSchema } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
+import { encoded } from '../../../lib/protobuf-encode.ts';
 import type { HttpMatch, PathMatch, ValueMatch } from '../../model/index.ts';
 
 type RouteMatch = MessageInitShape<typeof RouteMatchSchema>;
@@ -15,7 +16,7 @@ export function httpMatchToEnvoy(match: HttpMatch): RouteMatch {
     match.query === undefined &&
     match.grpc === undefined
   )
-    return { pathSpecifier };
+    return isEverything(match.path) ? everything : { pathSpecifier };
   const headers: HeaderMatcher[] = [];
   if (match.method !== undefined) headers.push(headerMatcher({ name: ':method', type: 'exact', value: match.method }));
   if (match.authority !== undefined)
@@ -32,6 +33,14 @@ export function httpMatchToEnvoy(match: HttpMatch): RouteMatch {
   };
 }
 
+/** What nearly every route has. */
+const everything = encoded(RouteMatchSchema, { pathSpecifier: { case: 'prefix', value: '/' } });
+
+// Everything starts with "/", which path_separated_prefix does not take.
+function isEverything({ type, value }: PathMatch): boolean {
+  return type === 'prefix' && (value === '/' || value === '');
+}
+
 function pathToEnvoy(path: PathMatch): NonNullable<RouteMatch['pathSpecifier']> {
   switch (path.type) {
     case 'exact':
@@ -39,10 +48,7 @@ function pathToEnvoy(path: PathMatch): NonNullable<RouteMatch['pathSpecifier']> 
     case 'regex':
       return { case: 'safeRegex', value: { regex: path.value } };
     case 'prefix':
-      // Everything starts with "/", which path_separated_prefix does not take.
-      return path.value === '/' || path.value === ''
-        ? { case: 'prefix', value: '/' }
-        : { case: 'pathSeparatedPrefix', value: path.value };
+      return isEverything(path) ? { case: 'prefix', value: '/' } : { case: 'pathSeparatedPrefix', value: path.value };
   }
 }
 

@@ -1,5 +1,7 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { RouteSchema, VirtualHostSchema } from '../../../gen/envoy/config/route/v3/route_components_pb.ts';
 import { encodeAsField } from '../../../lib/protobuf-encode.ts';
+import { trimmed } from '../../../lib/sole.ts';
 import { comparePrecedence, type HttpRoute } from '../../model/index.ts';
 import type { EncodeProblem } from '../attempt.ts';
 import { uniqueOrigins } from '../make-resource.ts';
@@ -29,14 +31,17 @@ export function virtualHost(
     routes.length === 1
       ? routes
       : [...routes].sort((a, b) => comparePrecedence(a.precedence, b.precedence) || (a.key < b.key ? -1 : 1));
-  const encoded = sorted.flatMap((route) => {
-    const found: string[] = [];
-    const one = httpRouteToEnvoy(route, { ...options, problems: found });
+  const encoded: MessageInitShape<typeof RouteSchema>[] = [];
+  const found: string[] = [];
+  const context = { use: options.use, traced: options.traced, problems: found };
+  for (const route of sorted) {
+    found.length = 0;
+    const one = httpRouteToEnvoy(route, context);
     const broken = violations(RouteSchema, one);
-    for (const message of [...found, ...broken])
-      problems.push({ subject: route.name, message, origins: route.origins });
-    return broken.length > 0 ? [] : [one];
-  });
+    for (const message of found) problems.push({ subject: route.name, message, origins: route.origins });
+    for (const message of broken) problems.push({ subject: route.name, message, origins: route.origins });
+    if (broken.length === 0) encoded.push(one);
+  }
   return {
     key: host,
     table,
@@ -46,6 +51,6 @@ export function virtualHost(
       routes: encoded,
     }),
     origins: uniqueOrigins(sorted),
-    problems,
+    problems: trimmed(problems),
   };
 }
