@@ -87,9 +87,8 @@ export abstract class Collection<V> {
     this.#ofAll.delete(dependent);
   }
 
-  /** @internal Writes one key and tells everyone who read it. */
-  protected write(key: string, value: V | undefined): void {
-    const old = this.items.get(key);
+  /** @internal Writes one key, which holds `old`, and tells everyone who read it. */
+  protected replace(key: string, old: V | undefined, value: V | undefined): void {
     if (old === undefined && value === undefined) return;
     this.#writes++;
     if (this.#observers.size > 0 && !this.#turn.has(key)) this.#turn.set(key, old);

@@ -116,7 +116,7 @@ export class DerivedCollection<V> extends Collection<V> {
   readonly #cells = new Map<string, Cell<V> | string>();
   /** For the next computation that is not kept as a cell. */
   #spare: Cell<V> | undefined;
-  readonly #dirty = new Set<string>();
+  #dirty = new Set<string>();
   readonly #wake: () => void;
   /** How often the transformation ran: what incrementality tests and the metrics look at. */
   runs = 0;
@@ -158,8 +158,8 @@ export class DerivedCollection<V> extends Collection<V> {
   refresh(): void {
     if (this.#dirty.size === 0) return;
     const start = performance.now();
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
+    const dirty = this.#dirty;
+    this.#dirty = new Set();
     // An output may move from one input to another in the same turn, so every write waits until all have been computed.
     const keys: string[] = [];
     const values: V[] = [];
@@ -182,6 +182,13 @@ export class DerivedCollection<V> extends Collection<V> {
       this.runs++;
       const first = keys.length;
       if (outputs === undefined) cell.release();
+      else if (Array.isArray(outputs))
+        // By far the most: twice as fast as by iterators.
+        for (let i = 0; i < outputs.length; i++) {
+          const output = outputs[i] as readonly [string, V];
+          keys.push(output[0]);
+          values.push(output[1]);
+        }
       else
         for (const [key, value] of outputs) {
           keys.push(key);
@@ -196,9 +203,9 @@ export class DerivedCollection<V> extends Collection<V> {
       // What is there already was this turn's to replace, once: else another input has just given it, or gave it before.
       if (old !== undefined && !gone.delete(key))
         throw new Error(`bug: ${this.name}: two inputs give the output ${key}`);
-      if (old === undefined || !this.#equal(old, value)) this.write(key, value);
+      if (old === undefined || !this.#equal(old, value)) this.replace(key, old, value);
     }
-    for (const key of gone) this.write(key, undefined);
+    for (const key of gone) this.replace(key, this.items.get(key), undefined);
     this.busy += performance.now() - start;
   }
 

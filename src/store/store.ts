@@ -13,12 +13,13 @@ export class Table<V> extends Collection<V> {
   set(key: string, value: V): void {
     const old = this.items.get(key);
     if (old !== undefined && equal(old, value)) return;
-    this.write(key, value);
+    this.replace(key, old, value);
     this.#wake();
   }
   delete(key: string): void {
-    if (!this.items.has(key)) return;
-    this.write(key, undefined);
+    const old = this.items.get(key);
+    if (old === undefined) return;
+    this.replace(key, old, undefined);
     this.#wake();
   }
 }
