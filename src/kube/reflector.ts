@@ -127,8 +127,8 @@ export class Reflector {
       this.#version = undefined;
       return 'again';
     }
-    if (this.#streaming && this.#version === undefined && fault.code === 'KUBE_INVALID') {
-      // The server has the feature switched off.
+    if (this.#streaming && this.#version === undefined && cannotStream(fault)) {
+      // The server has the feature switched off, or an etcd that is too old for it (before 3.4.25).
       this.#streaming = false;
       return 'again';
     }
@@ -279,4 +279,9 @@ const LIST_TIMEOUT = 120_000;
 interface RawList {
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
   readonly items?: readonly RawObject[];
+}
+
+/** The second is a 500, as a failure that passes would be: its text tells it from these. */
+function cannotStream({ code, message }: KubeFault): boolean {
+  return code === 'KUBE_INVALID' || (code === 'KUBE_SERVER' && message.includes('RequestWatchProgress'));
 }
