@@ -38,7 +38,8 @@ export const dnsLabel = (description: string): Schema => ({
 
 export const text = (description: string): Schema => ({ type: 'string', description });
 
-export const cidr = (description: string): Schema => ({ type: 'string', description, format: 'cidr' });
+/** The format stands apart from the type: where both are at one place, the API server takes a list for a string. */
+export const cidr = (description: string): Schema => ({ type: 'string', description, anyOf: [{ format: 'cidr' }] });
 
 export const ip = (description: string): Schema => ({
   type: 'string',
