@@ -79,10 +79,10 @@ export function pathOf(kind: string | Resource, options: PathOptions = {}): stri
   return `${base}${scope}/${plural}${object}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
-/** Kubernetes' own rule for kinds (`meta.UnsafeGuessKindToResource`), which all kinds here keep. */
+/** English, which all kinds here keep: `gateways`, but `backendtlspolicies`. */
 function pluralOf(kind: string): string {
   const lower = kind.toLowerCase();
   if (lower.endsWith('s')) return `${lower}es`;
-  if (lower.endsWith('y')) return `${lower.slice(0, -1)}ies`;
+  if (/[^aeiou]y$/.test(lower)) return `${lower.slice(0, -1)}ies`;
   return `${lower}s`;
 }
