@@ -1,6 +1,7 @@
-import { type ObjectRef, refKey } from '../api/index.ts';
-import type { RawObject } from '../kube/index.ts';
-import { isRecord, type Json } from './json.ts';
+import { GATEWAY_GROUP, type ObjectRef, refKey } from '../api/index.ts';
+import type { RawObject, Resource } from '../kube/index.ts';
+import { isRecord } from './json.ts';
+import { manifestOf, type ServiceManifest } from './service-manifest.ts';
 
 /** What is kept of an object as the API server has it. */
 export interface LiveObject {
@@ -12,16 +13,7 @@ export interface LiveObject {
   readonly resourceVersion: string;
   readonly status: unknown;
   /** Of Services that may be ours to write. */
-  readonly manifest?: Json;
-}
-
-/** The kind of a raw object: items of lists don't say it themselves. */
-export interface RawKind {
-  readonly kind: string;
-  readonly group: string;
-  readonly version: string;
-  /** The kind of the object that is read from it. */
-  readonly reads: string;
+  readonly manifest?: ServiceManifest;
 }
 
 /**
@@ -35,6 +27,9 @@ export class LiveObjects {
 
   get size(): number {
     return this.#objects.size;
+  }
+  has(key: string): boolean {
+    return this.#objects.has(key);
   }
   get(key: string): LiveObject | undefined {
     return this.#objects.get(key);
@@ -53,9 +48,14 @@ export class LiveObjects {
   }
 
   /** From the source. What is older than what is known here, by an answer to a write, is no news. */
-  set(raw: RawObject, kind: RawKind): void {
-    const live = toLive(raw, kind);
-    if (live === undefined) return;
+  set(raw: RawObject, resource: Resource): void {
+    const live = toLive(raw, resource);
+    if (live === undefined) {
+      const { name, namespace } = raw.metadata ?? {};
+      // A Service that is no load balancer any more.
+      if (name !== undefined) this.delete(liveRef(resource, namespace, name));
+      return;
+    }
     const key = refKey(live.ref);
     const known = this.#objects.get(key);
     if (known !== undefined && known.uid === live.uid && isOlder(live.resourceVersion, known.resourceVersion)) return;
@@ -95,16 +95,18 @@ const withStatus = new Set([
   'CiliumLoadBalancerIPPool',
 ]);
 
-function toLive(raw: RawObject, { kind, group, version, reads }: RawKind): LiveObject | undefined {
-  const { metadata } = raw;
+function toLive(raw: RawObject, { kind, group, versions }: Resource): LiveObject | undefined {
+  const { metadata, apiVersion } = raw;
   if (metadata?.name === undefined || metadata.resourceVersion === undefined) return undefined;
-  const isService = reads === 'Service';
+  const isService = kind === 'Service';
+  const reads = readsOf(kind);
   if (!withStatus.has(reads) && !(isService && mayBeOurs(raw))) return undefined;
   const { name, namespace, resourceVersion, uid } = metadata;
   return {
-    ref: { group: groupOf(kind, group), kind: reads, ...(namespace === undefined ? {} : { namespace }), name },
+    ref: liveRef({ kind, group }, namespace, name),
     kind,
-    version,
+    // Items of lists of built-in kinds don't say it, and these have one version.
+    version: apiVersion?.slice(apiVersion.indexOf('/') + 1) ?? (versions[0] as string),
     uid: String(uid ?? ''),
     resourceVersion,
     status: raw.status,
@@ -113,22 +115,24 @@ function toLive(raw: RawObject, { kind, group, version, reads }: RawKind): LiveO
 }
 
 /** As the parsers call it. */
-function groupOf(kind: string, group: string): string {
-  return kind === 'XListenerSet' ? 'gateway.networking.k8s.io' : group;
+export function liveRef(
+  { kind, group }: Pick<Resource, 'kind' | 'group'>,
+  namespace: string | undefined,
+  name: string,
+): ObjectRef {
+  return {
+    group: kind === 'XListenerSet' ? GATEWAY_GROUP : group,
+    kind: readsOf(kind),
+    ...(namespace === undefined ? {} : { namespace }),
+    name,
+  };
 }
+
+const readsOf = (kind: string): string => (kind === 'XListenerSet' ? 'ListenerSet' : kind);
 
 /** There are thousands of Services, and few of them have anything to do with us. */
 function mayBeOurs({ metadata, spec }: RawObject): boolean {
   return (isRecord(spec) && spec.type === 'LoadBalancer') || metadata?.name?.startsWith('cilium-') === true;
-}
-
-export function manifestOf({ metadata = {}, spec }: RawObject): Json {
-  const { labels, annotations, ownerReferences, managedFields } = metadata;
-  return { metadata: { labels, annotations, ownerReferences, managers: managersOf(managedFields) }, spec };
-}
-
-function managersOf(fields: unknown): string[] {
-  return Array.isArray(fields) ? [...new Set(fields.map((each) => String((each as Json).manager)))] : [];
 }
 
 /** Resource versions are numbers that rise (KEP-5504); where they are not, nothing is older. */

@@ -6,6 +6,7 @@ import type { ObjectStatus } from '../mesh/model/index.ts';
 import type { Change, Collection } from '../store/index.ts';
 import { recordsOf, sameJson } from './json.ts';
 import type { LiveObject, LiveObjects } from './live-objects.ts';
+import { fieldManager } from './service-manifest.ts';
 import { statusPatch } from './status-merge.ts';
 import { type Priority, type Reaction, WriteQueue } from './write-queue.ts';
 
@@ -110,7 +111,7 @@ export class StatusWriter {
         if (old !== undefined && old.ref.kind === 'Ingress') this.#released.set(key, old);
       } else this.#released.delete(key);
       if (old !== undefined && status !== undefined && differInNumbersOnly(old, status)) this.#hold(key);
-      else this.#queue.add(key);
+      else this.#queue.add(key, status !== undefined && isIncomplete(status) ? this.#limits.quiet : 0);
     }
   }
 
@@ -172,7 +173,7 @@ export class StatusWriter {
     const answer = await client.request<RawObject>({
       method: 'PATCH',
       path: statusPath(live),
-      query: { fieldManager: 'sluice-operator' },
+      query: { fieldManager },
       body: { metadata: { resourceVersion: live.resourceVersion }, status: patch },
       contentType: 'application/merge-patch+json',
       signal: this.#abort.signal,
@@ -195,8 +196,8 @@ export class StatusWriter {
     const fault = error instanceof KubeFault ? error : undefined;
     if (fault?.code === 'KUBE_NOT_FOUND') return 'drop';
     if (fault?.code === 'KUBE_CONFLICT') {
+      // Somebody else has written the object meanwhile. When the watch tells what, it is this key's turn again.
       this.#counts.conflicts++;
-      void this.#refresh(key, live);
       return 'back off';
     }
     this.#counts.failed++;
@@ -206,26 +207,6 @@ export class StatusWriter {
     this.#options.log.warn({ err: error, object: formatRef(live.ref) }, 'status: not written');
     // It would be refused again, unless the object or what we say of it changes; CRDs may change too.
     return fault !== undefined && !fault.transient ? { after: 60_000 } : 'back off';
-  }
-
-  /** Somebody else has written the object, and the watch has not told yet. */
-  async #refresh(key: string, live: LiveObject): Promise<void> {
-    try {
-      const raw = await this.#options.client.request<RawObject>({
-        method: 'GET',
-        path: statusPath(live).replace(/\/status$/, ''),
-        signal: this.#abort.signal,
-      });
-      this.#options.live.set(raw, {
-        kind: live.kind,
-        group: live.ref.group,
-        version: live.version,
-        reads: live.ref.kind,
-      });
-      this.#queue.add(key);
-    } catch {
-      // The back-off comes by in any case.
-    }
   }
 }
 
@@ -237,6 +218,13 @@ export function statusPath({ ref, kind, version }: LiveObject): string {
 /** What others wait for goes first: a Gateway's address before the thousandth route. Keys begin with the kind. */
 function priorityOf(key: string): Priority {
   return /^(?:GatewayClass|Gateway|Service|ListenerSet)[./]/.test(key) ? 0 : /^Cilium/.test(key) ? 2 : 1;
+}
+
+/** A route whose Service is on its way is told of a moment later, once and not twice. */
+function isIncomplete({ value }: ObjectStatus): boolean {
+  return recordsOf(value.parents).some(({ conditions }) =>
+    recordsOf(conditions).some(({ status }) => status === 'False'),
+  );
 }
 
 function differInNumbersOnly(a: ObjectStatus, b: ObjectStatus): boolean {

@@ -1,0 +1,28 @@
+import type { LoadBalancerService } from '../mesh/model/index.ts';
+import { type Json, recordsOf, sameJson } from './json.ts';
+import type { ServiceManifest } from './service-manifest.ts';
+
+/**
+ * Whether a Service that is there is the one that we would make: its controller is the same object, or, for the Service of all
+ * shared Ingresses, it says that it is for Ingress.
+ */
+export function isSameService({ metadata }: LoadBalancerService, live: ServiceManifest): boolean {
+  const owner = metadata.ownerReferences?.[0];
+  if (owner !== undefined) return live.owners.some(({ uid }) => uid === owner.uid);
+  return live.labels['cilium.io/ingress'] === 'true' && !live.owners.some(({ controller }) => controller === true);
+}
+
+/** Whether it must be applied: something of ours is not as we want it, or still there though we want it no more. */
+export function differs({ metadata, spec }: LoadBalancerService, live: ServiceManifest): boolean {
+  if (!within(metadata.labels, live.labels) || !within(metadata.annotations, live.annotations)) return true;
+  if (live.ownLabels.some((key) => !(key in metadata.labels))) return true;
+  if (live.ownAnnotations.some((key) => !(key in metadata.annotations))) return true;
+  const { ports, ...fields } = spec as unknown as Json & LoadBalancerService['spec'];
+  if (!within(fields as Json, live.spec)) return true;
+  const there = recordsOf(live.spec.ports);
+  return there.length !== ports.length || !ports.every((port) => there.some((each) => within(port, each)));
+}
+
+function within(wanted: Json | object, there: Json): boolean {
+  return Object.entries(wanted).every(([key, value]) => sameJson(value, there[key]));
+}
