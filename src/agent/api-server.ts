@@ -12,7 +12,7 @@ export interface Answer {
 
 export interface ApiServerOptions {
   /** Unix socket, mode 0600: every path. */
-  readonly socket: string;
+  readonly socket?: string;
   /** `address:port` for probes and scrapers: only `publicPaths`. */
   readonly tcp?: { readonly address: string; readonly port: number };
   readonly handlers: Readonly<Record<string, Handler>>;
@@ -31,15 +31,8 @@ export interface ApiServer {
  * @throws Fault API_SOCKET
  */
 export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
-  const { handlers, log } = options;
-  const local = createServer((request, response) => answer(handlers, request, response, log));
-  await rm(options.socket, { force: true });
-  try {
-    await listen(local, { path: options.socket });
-    await chmod(options.socket, 0o600);
-  } catch (error) {
-    throw Fault.from(error, 'API_SOCKET', `listen on ${options.socket}`, 'choose another --state-dir');
-  }
+  const { handlers, log, socket } = options;
+  const local = socket === undefined ? undefined : await serveLocally(socket, handlers, log);
   let open: Server | undefined;
   if (options.tcp !== undefined) {
     const exposed = Object.fromEntries(options.publicPaths.map((path) => [path, handlers[path]]));
@@ -57,9 +50,21 @@ export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
     port: typeof bound === 'object' && bound !== null ? bound.port : undefined,
     async close() {
       await Promise.all([local, open].map((server) => server && shut(server)));
-      await rm(options.socket, { force: true });
+      if (socket !== undefined) await rm(socket, { force: true });
     },
   };
+}
+
+async function serveLocally(socket: string, handlers: ApiServerOptions['handlers'], log: Log): Promise<Server> {
+  const server = createServer((request, response) => answer(handlers, request, response, log));
+  await rm(socket, { force: true });
+  try {
+    await listen(server, { path: socket });
+    await chmod(socket, 0o600);
+  } catch (error) {
+    throw Fault.from(error, 'API_SOCKET', `listen on ${socket}`, 'choose another --state-dir');
+  }
+  return server;
 }
 
 async function answer(

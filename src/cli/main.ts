@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { Fault } from '../lib/fault.ts';
 import { completionCommand } from './commands/completion.ts';
 import { installCommand } from './commands/install.ts';
+import { operatorCommand } from './commands/operator.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { translateCommand } from './commands/translate.ts';
@@ -49,6 +50,7 @@ export function buildProgram(): Command {
   statusCommand(program);
   installCommand(program);
   uninstallCommand(program);
+  operatorCommand(program);
   completionCommand(program);
   return program;
 }

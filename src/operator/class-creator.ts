@@ -18,18 +18,43 @@ const classes = [
   },
 ];
 
+/** ms between attempts, while the CRDs of Gateway API are not there. */
+const again = 60_000;
+
 /** Creates the classes by which objects are ours, where there are none of the name: for clusters whose manifests have none. */
-export async function createClasses(client: KubeClient, log: Log, signal: AbortSignal): Promise<void> {
-  for (const object of classes) {
+export class ClassCreator {
+  readonly #client: KubeClient;
+  readonly #log: Log;
+  #abort = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(client: KubeClient, log: Log) {
+    this.#client = client;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#abort = new AbortController();
+    for (const object of classes) void this.#create(object);
+  }
+
+  stop(): void {
+    this.#abort.abort();
+    clearTimeout(this.#timer);
+  }
+
+  async #create(object: (typeof classes)[number]): Promise<void> {
+    const { signal } = this.#abort;
+    const what = { object: `${object.kind} ${CLASS_NAME}` };
     try {
-      await client.request({ method: 'POST', path: pathOf(object.kind), body: object, signal });
-      log.info({ object: `${object.kind} ${CLASS_NAME}` }, 'created');
+      await this.#client.request({ method: 'POST', path: pathOf(object.kind), body: object, signal });
+      this.#log.info(what, 'created');
     } catch (error) {
       if (signal.aborted) return;
       const code = error instanceof KubeFault ? error.code : '';
-      // It is there, or its CRD is not.
-      if (code !== 'KUBE_CONFLICT' && code !== 'KUBE_NOT_FOUND')
-        log.warn({ err: error, object: `${object.kind} ${CLASS_NAME}` }, 'not created');
+      if (code === 'KUBE_CONFLICT') return;
+      if (code !== 'KUBE_NOT_FOUND') this.#log.warn({ err: error, ...what }, 'not created');
+      this.#timer = setTimeout(() => void this.#create(object), again).unref();
     }
   }
 }

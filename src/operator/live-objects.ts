@@ -23,6 +23,8 @@ export interface LiveObject {
  */
 export class LiveObjects {
   readonly #objects = new Map<string, LiveObject>();
+  /** Of objects that people may be told something of, and that have no status of ours. */
+  readonly #uids = new Map<string, string>();
   readonly #observers = new Set<(key: string, object: LiveObject | undefined) => void>();
 
   get size(): number {
@@ -33,6 +35,11 @@ export class LiveObjects {
   }
   get(key: string): LiveObject | undefined {
     return this.#objects.get(key);
+  }
+  /** Also of an object whose status is none of our business, as far as its kind is. */
+  uidOf(ref: ObjectRef): string | undefined {
+    const key = refKey(ref);
+    return this.#objects.get(key)?.uid ?? this.#uids.get(key);
   }
   keys(): IterableIterator<string> {
     return this.#objects.keys();
@@ -51,9 +58,12 @@ export class LiveObjects {
   set(raw: RawObject, resource: Resource): void {
     const live = toLive(raw, resource);
     if (live === undefined) {
-      const { name, namespace } = raw.metadata ?? {};
+      const { name, namespace, uid } = raw.metadata ?? {};
+      if (name === undefined) return;
+      const ref = liveRef(resource, namespace, name);
       // A Service that is no load balancer any more.
-      if (name !== undefined) this.delete(liveRef(resource, namespace, name));
+      this.delete(ref);
+      if (told.has(resource.kind) && typeof uid === 'string') this.#uids.set(refKey(ref), uid);
       return;
     }
     const key = refKey(live.ref);
@@ -71,6 +81,7 @@ export class LiveObjects {
 
   delete(ref: ObjectRef): void {
     const key = refKey(ref);
+    this.#uids.delete(key);
     if (!this.#objects.delete(key)) return;
     for (const observer of this.#observers) observer(key, undefined);
   }
@@ -94,6 +105,8 @@ const withStatus = new Set([
   'Ingress',
   'CiliumLoadBalancerIPPool',
 ]);
+
+const told = new Set(['CiliumEnvoyConfig', 'CiliumClusterwideEnvoyConfig', 'Service', 'Secret', 'ReferenceGrant']);
 
 function toLive(raw: RawObject, { kind, group, versions }: Resource): LiveObject | undefined {
   const { metadata, apiVersion } = raw;

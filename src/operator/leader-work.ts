@@ -1,0 +1,75 @@
+import type { ControlPlane } from '../agent/control-plane.ts';
+import type { Diagnostic } from '../api/index.ts';
+import type { KubeClient } from '../kube/index.ts';
+import type { Log } from '../lib/log.ts';
+import type { ObjectStatus } from '../mesh/model/index.ts';
+import type { Collection, Table } from '../store/index.ts';
+import { AddressFeed } from './address-feed.ts';
+import { ClassCreator } from './class-creator.ts';
+import { EventRecorder } from './events.ts';
+import type { LiveObjects } from './live-objects.ts';
+import { ServiceWriter } from './service-writer.ts';
+import { StatusWriter } from './status-writer.ts';
+
+export interface LeaderWorkOptions {
+  /** One that writes only while we lead. */
+  readonly client: KubeClient;
+  readonly plane: ControlPlane;
+  readonly live: LiveObjects;
+  /** Tables of the plane's store. */
+  readonly addressStatuses: Table<ObjectStatus>;
+  readonly problems: Table<readonly Diagnostic[]>;
+  /** Of objects that could not be read. */
+  readonly unread: Collection<readonly Diagnostic[]>;
+  readonly createClasses: boolean;
+  readonly log: Log;
+}
+
+/** All that only a leader does. Started and stopped with each term; between terms it keeps nothing. */
+export class LeaderWork {
+  readonly statuses: StatusWriter;
+  readonly services: ServiceWriter;
+  readonly events: EventRecorder;
+  readonly #addresses: AddressFeed;
+  readonly #classes: ClassCreator | undefined;
+  #abort = new AbortController();
+
+  constructor(options: LeaderWorkOptions) {
+    const { client, plane, live, addressStatuses, problems, unread, log } = options;
+    this.#addresses = new AddressFeed({
+      client,
+      tables: plane.tables,
+      own: plane.services,
+      statuses: addressStatuses,
+    });
+    this.statuses = new StatusWriter({ client, live, desired: [plane.statuses, addressStatuses], log });
+    this.services = new ServiceWriter({ client, live, desired: plane.services, problems, log });
+    this.events = new EventRecorder({
+      client,
+      // What Envoy refused is told by the agents that it happened to.
+      diagnostics: [...plane.diagnostics.filter((each) => each !== plane.rejections.diagnostics), problems, unread],
+      uidOf: (ref) => live.uidOf(ref),
+      log,
+    });
+    this.#classes = options.createClasses ? new ClassCreator(client, log) : undefined;
+  }
+
+  async start(): Promise<void> {
+    this.#abort = new AbortController();
+    this.statuses.start();
+    this.services.start();
+    this.events.start();
+    this.#classes?.start();
+    await this.#addresses.start(this.#abort.signal);
+  }
+
+  /** Nothing is on its way any more when it resolves. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#addresses.stop();
+    this.#classes?.stop();
+    const writers = [this.statuses, this.services, this.events];
+    for (const writer of writers) writer.stop();
+    await Promise.all(writers.map((writer) => writer.idle()));
+  }
+}

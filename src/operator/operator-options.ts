@@ -1,0 +1,22 @@
+import type { LogOptions } from '../lib/log.ts';
+import type { MeshOptions } from '../mesh/model/index.ts';
+
+export interface OperatorOptions {
+  readonly version: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  /** Of the Lease, and of the reports of agents. */
+  readonly namespace: string;
+  /** Unique among the operators that run at the same time. */
+  readonly identity: string;
+  /** ms */
+  readonly leaseDuration: number;
+  /** Groups of kinds; others need no permission, and leave no status. */
+  readonly reads: { readonly ingress: boolean; readonly gatewayApi: boolean; readonly envoyConfig: boolean };
+  readonly mesh: MeshOptions;
+  /** Make the IngressClass and the GatewayClass by which objects are ours. */
+  readonly createClasses: boolean;
+  readonly publishEnvoyConfigs: boolean;
+  readonly metricsAddress?: { readonly address: string; readonly port: number };
+  readonly log: LogOptions;
+}
