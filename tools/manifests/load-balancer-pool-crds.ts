@@ -1,5 +1,5 @@
 import type { CrdSource } from './crd.ts';
-import { boundedList, cidr, conditions, ip, labelSelector, list, type Schema } from './schema.ts';
+import { cidr, conditions, ip, labelSelector, list, type Schema } from './schema.ts';
 
 const NETWORK = 'A network: 10.0.10.0/24, or 2001:db8:10::/64.';
 
@@ -10,7 +10,7 @@ const poolSpec: Schema = {
   type: 'object',
   description: 'Which addresses there are, and which Services may have them.',
   properties: {
-    blocks: boundedList('Networks and ranges of addresses.', 256, {
+    blocks: list('Networks and ranges of addresses.', {
       type: 'object',
       properties: {
         cidr: cidr(NETWORK),

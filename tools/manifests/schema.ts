@@ -13,7 +13,6 @@ export interface Schema {
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema;
   readonly items?: Schema;
-  readonly maxItems?: number;
   readonly enum?: readonly string[];
   readonly pattern?: string;
   readonly format?: string;
@@ -45,20 +44,10 @@ export const cidr = (description: string): Schema => ({ type: 'string', descript
 export const ip = (description: string): Schema => ({
   type: 'string',
   description,
-  // No address is longer; the API server estimates what rules cost by it.
-  maxLength: 45,
   anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }],
 });
 
 export const list = (description: string, items: Schema): Schema => ({ type: 'array', description, items });
-
-/** Its items may have rules: without a bound the API server counts the cost of as many as fit into an object, and refuses the CRD. */
-export const boundedList = (description: string, maxItems: number, items: Schema): Schema => ({
-  type: 'array',
-  description,
-  maxItems,
-  items,
-});
 
 export const labelSelector = (description: string): Schema => ({
   type: 'object',
@@ -69,7 +58,7 @@ export const labelSelector = (description: string): Schema => ({
       description: 'Labels that must be there with exactly these values.',
       additionalProperties: { type: 'string' },
     },
-    matchExpressions: boundedList('Conditions on labels; all of them must hold.', 256, {
+    matchExpressions: list('Conditions on labels; all of them must hold.', {
       type: 'object',
       properties: {
         key: {
