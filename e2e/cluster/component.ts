@@ -31,7 +31,10 @@ export async function startComponent(testbed: string, component: Component): Pro
   const { member, scope, command } = component;
   const log = logFile(testbed, component.name);
   const detach = ['setsid', '--fork', 'sh', '-c', 'exec "$@" </dev/null >>"$0" 2>&1', log, ...command];
-  await run(entering({ name: testbed, member, scope, owned: true }, detach), { env: componentEnv });
+  await run(entering({ name: testbed, member, scope, owned: true }, detach), {
+    env: componentEnv,
+    title: `start of ${component.name}`,
+  });
 }
 
 /** The machine's id of its process; undefined when it does not run. */

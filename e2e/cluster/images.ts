@@ -62,7 +62,9 @@ export async function loadImage(testbed: string, number: number, ctr: string, ar
   // The archive may lie where the node sees nothing: it is handed over as standard input.
   const import_ = [ctr, '--address', containerdSocket, '--namespace', 'k8s.io', 'images', 'import', '-'];
   const inNode = entering({ name: testbed, member: nodeName(number), scope: 'all' }, import_);
-  await run(['sh', '-c', 'exec "$@" < "$0"', archive, ...inNode]);
+  await run(['sh', '-c', 'exec "$@" < "$0"', archive, ...inNode], {
+    title: `import of ${archive} into ${nodeName(number)}`,
+  });
 }
 
 export async function loadImageEverywhere(settings: Settings, ctr: string, archive: string): Promise<void> {

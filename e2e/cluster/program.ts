@@ -1,3 +1,4 @@
+import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { componentsCommands } from './commands/components.ts';
 import { insideCommands } from './commands/inside.ts';
@@ -42,7 +43,11 @@ Environment:
   upCommand(program);
   named(program.command('down'))
     .description('end all of it and remove what is left, also after a crash')
-    .action(async ({ name }: { name: string }) => down(name, toStderr()));
+    .addOption(new Option('--after-input', 'when standard input has ended: whoever holds its other end has').hideHelp())
+    .action(async ({ name, afterInput }: { name: string; afterInput?: true }) => {
+      if (afterInput) await finished(process.stdin.resume());
+      await down(name, toStderr());
+    });
   statusCommand(program);
   insideCommands(program);
   componentsCommands(program);

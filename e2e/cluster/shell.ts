@@ -12,9 +12,15 @@ export const quote = (word: string): string =>
 export const script = (commands: readonly Command[]): string =>
   ['set -e', ...commands.map((words) => words.map(quote).join(' '))].join('\n');
 
+export interface RunOptions extends SpawnOptions {
+  readonly input?: string;
+  /** What a failure calls the command, when its own words say more about how than about what. */
+  readonly title?: string;
+}
+
 /** Runs a command to its end and gives what it printed; a Fault with its standard error when it fails. */
-export async function run(command: Command, options: SpawnOptions & { input?: string } = {}): Promise<string> {
-  const { input, ...spawning } = options;
+export async function run(command: Command, options: RunOptions = {}): Promise<string> {
+  const { input, title = command.join(' '), ...spawning } = options;
   const child = start(command, { ...spawning, stdio: ['pipe', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
@@ -29,14 +35,8 @@ export async function run(command: Command, options: SpawnOptions & { input?: st
   child.stdin?.end(input ?? '');
   const { code, signal, error } = await ended(child);
   if (code === 0) return stdout;
-  throw new Fault(
-    'CLUSTER_COMMAND',
-    `${command.join(' ').slice(0, 300)}: ${error?.message ?? signal ?? `exit ${code}`}`,
-    {
-      cause: error,
-      ...(stderr.trim() === '' ? {} : { hint: stderr.trim().slice(-2000) }),
-    },
-  );
+  const why = [error?.message ?? signal ?? `exit code ${code}`, stderr.trim().slice(-2000)].filter(Boolean);
+  throw new Fault('CLUSTER_COMMAND', `${title}: ${why.join('\n')}`, { cause: error });
 }
 
 export function start([file = '', ...args]: Command, options: SpawnOptions): ChildProcess {

@@ -147,7 +147,7 @@ async function prepareNode(
 }
 
 async function runIn(name: string, member: Member, commands: readonly Command[], scope: 'all' | 'network' = 'all') {
-  await run(entering({ name, member, scope }, ['sh', '-c', script(commands)]));
+  await run(entering({ name, member, scope }, ['sh', '-c', script(commands)]), { title: `set-up of ${member}` });
 }
 
 /** Closed at the end of the scope. */
