@@ -65,8 +65,9 @@ export class Transport {
         return await this.#sendByHttp1(request);
       } catch (error) {
         request.signal.throwIfAborted();
-        // The connection ended between our taking it and the server's reading the request: it was not processed.
-        if (attempt >= 2 || !wasNotProcessed(error)) throw error;
+        // A kept connection may have ended before the server read the request. What it may have done is not asked twice.
+        const again = error instanceof LostConnection ? request.method === 'GET' : wasRefused(error);
+        if (attempt >= 2 || !again) throw error;
       }
     }
   }
@@ -102,10 +103,12 @@ export class Transport {
       this.#sessions.push(session);
       return session;
     }
-    socket.destroy();
-    const { hostname, port } = this.#server;
+    let first: TLSSocket | undefined = socket;
     const agent = new https.Agent({ keepAlive: true });
     agent.createConnection = (_options, callback) => {
+      const ready = first;
+      first = undefined;
+      if (ready?.destroyed === false) return ready;
       this.#credentials
         .tls()
         .then((tls) => connectTls(this.#server, { ...tls, ALPNProtocols: ['http/1.1'] }, this.#connect))
@@ -115,8 +118,6 @@ export class Transport {
         );
       return undefined;
     };
-    agent.options.host = hostname;
-    agent.options.port = Number(port || 443);
     this.#agent = agent;
     return undefined;
   }
@@ -134,7 +135,7 @@ export class Transport {
         const { statusCode = 0, headers } = response;
         resolve({ status: statusCode, headers, body: response, complete: () => response.complete });
       });
-      const fail = (error: Error) => reject(request.reusedSocket ? new StaleConnection(error) : error);
+      const fail = (error: Error) => reject(request.reusedSocket ? new LostConnection(error) : error);
       request.once('error', fail);
       request.end(body);
     });
@@ -195,7 +196,7 @@ class Session {
       stream.once('close', () => {
         if (--this.streams === 0) this.#session.unref();
         // Without a `response` before, and without an `error`: the server went away.
-        reject(new Error('the connection was closed before an answer came'));
+        reject(new LostConnection());
       });
       stream.once('response', (head) => {
         const complete = () => !stream.rstCode;
@@ -214,17 +215,17 @@ class Session {
   }
 }
 
-/** HTTP/1.1: a kept connection that the server has closed meanwhile. */
-class StaleConnection extends Error {
-  constructor(cause: Error) {
-    super(cause.message, { cause });
+/** The connection ended before an answer came. */
+class LostConnection extends Error {
+  constructor(cause?: Error) {
+    super(cause?.message ?? 'the connection was closed before an answer came', { cause });
   }
 }
 
 const REFUSED = new Set(['ERR_HTTP2_GOAWAY_SESSION', 'ERR_HTTP2_INVALID_SESSION', 'ERR_HTTP2_OUT_OF_STREAMS']);
 
-function wasNotProcessed(error: unknown): boolean {
-  if (error instanceof StaleConnection) return true;
+/** The server says, or we know, that the request was not processed. */
+function wasRefused(error: unknown): boolean {
   const { code = '', message = '' } = error as NodeJS.ErrnoException;
   return REFUSED.has(code) || (code === 'ERR_HTTP2_STREAM_ERROR' && message.includes('REFUSED_STREAM'));
 }
