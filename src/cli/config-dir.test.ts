@@ -22,7 +22,7 @@ describe('a folder of options', () => {
       .addOption(new Option('--log-level <level>', '').choices(['info', 'warn']).default('warn'))
       .option('--name <name>', '');
     command.parse(['node', 'x', ...args]);
-    applyConfigDir(command, dir);
+    applyConfigDir(command, dir, () => {});
     return command.opts();
   }
 
@@ -59,5 +59,24 @@ describe('a folder of options', () => {
       rmSync(join(dir, name));
     }
     assert.throws(() => applyConfigDir(new Command('x'), join(dir, 'none')), { code: 'CONFIG_DIR' });
+  });
+
+  it('warns of a file that no command knows, by its name, and not of another command’s', () => {
+    for (const name of ['concurency', 'identity', 'name']) writeFileSync(join(dir, name), 'x');
+    const program = new Command('sluice');
+    program.command('operator').option('--identity <name>', '');
+    const command = program.command('agent').option('--name <name>', '');
+    const warnings: string[] = [];
+    applyConfigDir(command, dir, (warning) => warnings.push(warning));
+    assert.deepEqual(warnings, [`${join(dir, 'concurency')} is no option of sluice, and has no effect`]);
+    assert.equal(command.opts().name, 'x');
+  });
+
+  it('comes after the environment', () => {
+    writeFileSync(join(dir, 'node-name'), 'file');
+    const command = new Command('x').addOption(new Option('--node-name <name>').env('PATH').default('none'));
+    command.parse(['node', 'x']);
+    applyConfigDir(command, dir);
+    assert.equal(command.opts().nodeName, process.env.PATH);
   });
 });

@@ -5,14 +5,19 @@ import { Fault } from '../lib/fault.ts';
 
 /**
  * Options from a folder of files, each named after a long option and holding its value: a mounted ConfigMap. `true` and `false`
- * for switches. What was given on the command line wins; files for options that the command does not have are for others.
+ * for switches. What was given on the command line or in the environment wins. Processes share their ConfigMap, so a file for an
+ * option of another command is for that one; one that no command of the program has is told to `warn`, by its name.
  * @throws Fault CONFIG_DIR, CONFIG_VALUE
  */
-export function applyConfigDir(command: Command, dir: string): void {
-  const options = new Map(command.options.map((option) => [(option.long ?? '').replace(/^--(?:no-)?/, ''), option]));
+export function applyConfigDir(command: Command, dir: string, warn: (message: string) => void = toStderr): void {
+  const options = new Map(command.options.map((option) => [keyOf(option), option]));
+  const known = new Set((command.parent?.commands ?? []).flatMap((one) => one.options.map(keyOf)));
   for (const file of filesIn(dir)) {
     const option = options.get(file);
-    if (option === undefined) continue;
+    if (option === undefined) {
+      if (!known.has(file)) warn(`${join(dir, file)} is no option of sluice, and has no effect`);
+      continue;
+    }
     const name = option.attributeName();
     const source = command.getOptionValueSource(name);
     if (source !== undefined && source !== 'default') continue;
@@ -25,6 +30,15 @@ export function applyConfigDir(command: Command, dir: string): void {
       throw new Fault('CONFIG_VALUE', `${path} holds ${JSON.stringify(text.slice(0, 80))}`, { hint: error.message });
     }
   }
+}
+
+/** `--no-enforce-https` is in the file `enforce-https`. */
+function keyOf(option: Option): string {
+  return (option.long ?? '').replace(/^--(?:no-)?/, '');
+}
+
+function toStderr(message: string): void {
+  process.stderr.write(`warning: ${message}\n`);
 }
 
 function optionValue(option: Option, text: string): unknown {

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { Command } from 'commander';
 import { Fault } from '../lib/fault.ts';
+import { agentCommand } from './commands/agent.ts';
 import { completionCommand } from './commands/completion.ts';
+import { envoyCommand } from './commands/envoy.ts';
 import { installCommand } from './commands/install.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { runCommand } from './commands/run.ts';
@@ -51,6 +53,8 @@ export function buildProgram(): Command {
   installCommand(program);
   uninstallCommand(program);
   operatorCommand(program);
+  agentCommand(program);
+  envoyCommand(program);
   completionCommand(program);
   return program;
 }

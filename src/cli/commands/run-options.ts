@@ -33,7 +33,7 @@ export interface RunFlags {
 
 /** Adds every option of `sluice run`. */
 export function runOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup('Where it listens:')
     .option('--address <ip>', 'where Ingress and Gateways listen', address, '127.0.0.1')
     .option('--http-port <port>', 'Ingress: HTTP', port, 8080)
@@ -51,7 +51,23 @@ export function runOptions(command: Command): Command {
     .optionsGroup('What it serves:')
     .option('--default-ingress-class', 'also Ingresses that name no class')
     .option('--default-certificate <namespace/name>', 'TLS Secret for hosts that no other certificate fits')
-    .option('--no-enforce-https', 'do not redirect HTTP to HTTPS for Ingress hosts with TLS')
+    .option('--no-enforce-https', 'do not redirect HTTP to HTTPS for Ingress hosts with TLS');
+  telemetryOptions(command, 'warn');
+  command
+    .optionsGroup('How it runs:')
+    .option('--state-dir <dir>', 'sockets and runtime files of this node, one for each that runs', defaultStateDir())
+    .option('--concurrency <n>', "Envoy's worker threads; default: one for each CPU", count)
+    .addOption(
+      new Option('--drain-time <duration>', 'how long requests in flight may take at the end')
+        .argParser(duration)
+        .default(10_000, '10s'),
+    );
+  return xdsOptions(command);
+}
+
+/** Traces, statistics and logs, as every process with an Envoy has them. */
+export function telemetryOptions(command: Command, logLevel: NodeOptions['log']['level']): Command {
+  return command
     .optionsGroup('Traces, statistics and logs:')
     .option('--access-log <file>', 'JSON access log; - for standard output')
     .option('--otlp-endpoint <url>', 'send spans there, such as http://127.0.0.1:4317; starts and continues W3C traces')
@@ -66,21 +82,18 @@ export function runOptions(command: Command): Command {
     .addOption(
       new Option('--log-level <level>', 'least severe log line to print')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
-        .default('warn'),
+        .default(logLevel),
     )
     .addOption(
       new Option('--log-format <format>', 'text for a person, json for machines')
         .choices(['text', 'json'])
         .default(process.stderr.isTTY ? 'text' : 'json', 'text on a terminal, else json'),
-    )
-    .optionsGroup('How it runs:')
-    .option('--state-dir <dir>', 'sockets and runtime files of this node, one for each that runs', defaultStateDir())
-    .option('--concurrency <n>', "Envoy's worker threads; default: one for each CPU", count)
-    .addOption(
-      new Option('--drain-time <duration>', 'how long requests in flight may take at the end')
-        .argParser(duration)
-        .default(10_000, '10s'),
-    )
+    );
+}
+
+/** xDS over TCP. */
+export function xdsOptions(command: Command): Command {
+  return command
     .optionsGroup('xDS for other Envoys:')
     .option('--xds-address <address:port>', 'also serve xDS over TCP with mutual TLS', addressAndPort)
     .option('--xds-cert <file>', 'certificate for it (PEM)')
@@ -108,6 +121,31 @@ export function toNodeOptions(paths: readonly string[], flags: RunFlags, version
       drainTime: flags.drainTime,
       ...(flags.concurrency === undefined ? {} : { concurrency: flags.concurrency }),
     },
+    ...telemetryOf(flags),
+  };
+}
+
+export type TelemetryFlags = Pick<
+  RunFlags,
+  | 'metricsAddress'
+  | 'accessLog'
+  | 'otlpEndpoint'
+  | 'otlpProtocol'
+  | 'sampling'
+  | 'serviceName'
+  | 'xdsAddress'
+  | 'xdsCert'
+  | 'xdsKey'
+  | 'xdsCa'
+  | 'logLevel'
+  | 'logFormat'
+>;
+
+/** What flags say of everything but what is served. */
+export function telemetryOf(
+  flags: TelemetryFlags,
+): Pick<NodeOptions, 'metricsAddress' | 'accessLog' | 'tracing' | 'xds' | 'log'> {
+  return {
     ...(flags.metricsAddress === undefined ? {} : { metricsAddress: flags.metricsAddress }),
     ...(flags.accessLog === undefined
       ? {}

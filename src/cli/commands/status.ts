@@ -63,16 +63,29 @@ export function statusCommand(program: Command): void {
     });
 }
 
+function addressLine({ present, foreign, draining, faults }: NonNullable<NodeStatus['addresses']>, style: Style) {
+  const list = [...present, ...foreign.map((address) => `${address} (not ours)`)];
+  const left = draining.length === 0 ? '' : `; going with their last connection: ${draining.join(', ')}`;
+  const wrong = faults.length === 0 ? '' : style.red(`; ${faults.length} could not be had`);
+  return `Addresses: ${list.slice(0, 10).join(', ') || 'none'}${list.length > 10 ? ` and ${list.length - 10} more` : ''}${left}${wrong}`;
+}
+
 function render(status: NodeStatus, style: Style): string {
   const good = (ok: boolean, text: string) => (ok ? style.green(text) : style.red(text));
   const { envoy, sources, xds, objects, diagnostics } = status;
   const lines = [
-    `Sluice:    ${status.version}, up ${Math.round(status.uptime)} s, process ${status.pid}`,
+    `Sluice:    ${status.node === undefined ? '' : `node ${status.node}, `}${status.version}, up ${Math.round(status.uptime)} s, process ${status.pid}`,
     `Envoy:     ${good(envoy.state === 'ready', envoy.state)}, ${envoy.version}, process ${envoy.pid ?? '-'}, ${envoy.restarts} restarts`,
     ...sources.map(
       (source) =>
-        `Source:    ${source.paths.join(' ')}: ${source.stats.objects} objects in ${source.stats.files} files, ${source.stats.bad} bad`,
+        `Source:    ${source.paths.join(' ')}: ${source.stats.objects} objects${source.kinds === undefined ? ` in ${source.stats.files} files` : ''}, ${source.stats.bad} bad`,
     ),
+    ...sources.flatMap(({ kinds = [] }) =>
+      kinds
+        .filter(({ state }) => state === 'waiting')
+        .map(({ kind, lastError }) => `           ${style.red(`${kind} cannot be read: ${lastError?.message ?? ''}`)}`),
+    ),
+    ...(status.addresses === undefined ? [] : [addressLine(status.addresses, style)]),
     `Objects:   ${
       Object.entries(objects)
         .map(([kind, n]) => `${n} ${kind}`)

@@ -1,0 +1,44 @@
+import type { KindName } from '../../api/index.ts';
+import type { Selection } from '../../sources/index.ts';
+import type { Features } from '../agent-options.ts';
+import type { ControlPlane } from '../control-plane.ts';
+
+const always: readonly KindName[] = ['Service', 'EndpointSlice', 'Namespace'];
+const ofIngress: readonly KindName[] = ['Ingress', 'IngressClass'];
+const ofGateway: readonly KindName[] = [
+  'GatewayClass',
+  'Gateway',
+  'ListenerSet',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TLSRoute',
+  'TCPRoute',
+  'UDPRoute',
+  'ReferenceGrant',
+  'BackendTLSPolicy',
+];
+const ofEnvoyConfig: readonly KindName[] = ['CiliumEnvoyConfig', 'CiliumClusterwideEnvoyConfig'];
+
+/**
+ * What translation reads of a cluster, and no more: Secrets and ConfigMaps only where something refers to them, no Pods, as
+ * their addresses come in EndpointSlices. `nodes`: also all Nodes, whose addresses are published in statuses; an agent, of
+ * which there are as many as Nodes, does without.
+ */
+export function selectionsFor(
+  { tables }: Pick<ControlPlane, 'tables'>,
+  { ingress, gatewayApi, envoyConfig }: Features,
+  { nodes }: { readonly nodes: boolean },
+): Selection[] {
+  const whole: KindName[] = [
+    ...always,
+    ...(nodes ? (['Node'] as const) : []),
+    ...(ingress ? ofIngress : []),
+    ...(gatewayApi ? ofGateway : []),
+    ...(envoyConfig ? ofEnvoyConfig : []),
+  ];
+  return [
+    ...whole.map((kind): Selection => ({ kind })),
+    { kind: 'Secret', demand: tables.Secret.demand },
+    { kind: 'ConfigMap', demand: tables.ConfigMap.demand },
+  ];
+}
