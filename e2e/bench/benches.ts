@@ -1,5 +1,11 @@
 import type { Bench } from './bench.ts';
 import { churn } from './cases/churn.ts';
+import { clusterBurst } from './cases/cluster/burst.ts';
+import { clusterChurn } from './cases/cluster/churn.ts';
+import { clusterEdits } from './cases/cluster/edits.ts';
+import { clusterOneMore } from './cases/cluster/one-more.ts';
+import { clusterOutages } from './cases/cluster/outages.ts';
+import { clusterRest } from './cases/cluster/rest.ts';
 import { coldStart } from './cases/cold-start.ts';
 import { conformance } from './cases/conformance.ts';
 import { endpoint } from './cases/endpoint.ts';
@@ -26,4 +32,10 @@ export const benches: readonly Bench[] = [
   series,
   xds,
   conformance,
+  clusterBurst,
+  clusterOneMore,
+  clusterEdits,
+  clusterOutages,
+  clusterRest,
+  clusterChurn,
 ];

@@ -24,8 +24,12 @@ export interface Testbed {
 }
 
 /** Brings it up unless it is. */
-export async function openTestbed(name: string, progress: Progress): Promise<Testbed> {
-  const { settings } = await up({ ...defaults, name }, progress);
+export async function openTestbed(
+  name: string,
+  progress: Progress,
+  options: Partial<Settings> = {},
+): Promise<Testbed> {
+  const { settings } = await up({ ...defaults, ...options, name }, progress);
   const { ctr, kubectl, coredns } = await ensureBinaries(progress);
   const kubeconfig = adminKubeconfig(name);
   return {

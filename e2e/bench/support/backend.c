@@ -45,8 +45,8 @@ static void watch(int fd, enum kind kind, uint8_t backend) {
   if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll_ctl");
 }
 
-static void listen_on_free_port(uint8_t backend) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static void listen_on_free_port(uint8_t backend, struct in_addr where) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = where};
   socklen_t length = sizeof address;
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) die("socket");
@@ -92,17 +92,18 @@ static void answer(int fd) {
 }
 
 int main(int argc, char **argv) {
-  int count = argc == 2 ? atoi(argv[1]) : 0;
+  struct in_addr where = {.s_addr = htonl(INADDR_LOOPBACK)};
+  int count = argc >= 2 ? atoi(argv[1]) : 0;
   struct epoll_event events[512];
-  if (count < 1 || count > 255) {
-    fprintf(stderr, "usage: backend COUNT (1 to 255)\n");
+  if (count < 1 || count > 255 || argc > 3 || (argc == 3 && inet_pton(AF_INET, argv[2], &where) != 1)) {
+    fprintf(stderr, "usage: backend COUNT (1 to 255) [ADDRESS (127.0.0.1)]\n");
     return 2;
   }
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd < 0) die("epoll_create1");
   for (int i = 0; i < count; i++) {
     answer_length[i] = snprintf(answers[i], sizeof answers[i], "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-backend: %d\r\n\r\nok", i);
-    listen_on_free_port(i);
+    listen_on_free_port(i, where);
   }
   fflush(stdout);
   watch(STDIN_FILENO, INPUT, 0);

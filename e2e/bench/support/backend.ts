@@ -8,10 +8,18 @@ import { needProgram, run } from './process.ts';
 const source = join(import.meta.dirname, 'backend.c');
 const binary = join(import.meta.dirname, '../../../.cache/bench/backend');
 
+/** Where else than on this machine's loopback, and how to get a program there. */
+export interface Elsewhere {
+  readonly address: string;
+  commandIn(...command: readonly string[]): readonly string[];
+}
+
 /** Starts the fast backend on so many ports of 127.0.0.1; it ends with the bench. */
-export async function startBackends(context: BenchContext, count = 1): Promise<number[]> {
+export async function startBackends(context: BenchContext, count = 1, where?: Elsewhere): Promise<number[]> {
   compile();
-  const backend = run(binary, [`${count}`]);
+  const args = [binary, `${count}`, ...(where === undefined ? [] : [where.address])];
+  const [command = '', ...rest] = where === undefined ? args : where.commandIn(...args);
+  const backend = run(command, rest);
   context.defer(() => {
     backend.child.stdin?.end();
     return backend.stop();

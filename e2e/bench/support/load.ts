@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { BenchContext } from '../bench.ts';
+import type { Elsewhere } from './backend.ts';
 import { run } from './process.ts';
 
 export interface LoadResult {
@@ -28,9 +29,15 @@ export function startLoad(
   port: number,
   connections: number,
   hosts: readonly string[],
+  commandIn: Elsewhere['commandIn'] = (...command) => command,
 ): Load {
-  const args = [join(import.meta.dirname, 'load-main.ts'), address, `${port}`, `${connections}`, hosts.join(',')];
-  const load = run(process.execPath, args);
+  const main = join(import.meta.dirname, 'load-main.ts');
+  const [command = '', ...args] = commandIn(
+    process.execPath,
+    main,
+    ...[address, `${port}`, `${connections}`, hosts.join(',')],
+  );
+  const load = run(command, args);
   const output = text(load.child.stdout!);
   context.defer(() => load.stop());
   return {

@@ -21,12 +21,12 @@ export interface Suite {
   readonly crds: string;
 }
 
-/** Builds what is not there yet: minutes the first time, then nothing. Throws what `go` said. */
-export function buildSuite(log: (line: string) => void): Suite {
+/** Runs `go` in the module of the suite; gives what it printed. Throws what it said. */
+function goRunner(): (...args: string[]) => string {
   const setup = `import { ensureGo } from ${JSON.stringify(join(root, 'tools/setup-go.mjs'))}; console.log(ensureGo());`;
   const printed = execFileSync(process.execPath, ['--input-type=module', '-e', setup], { encoding: 'utf8' });
   const go = printed.trim().split('\n').at(-1) ?? 'go';
-  const run = (...args: string[]): string =>
+  return (...args) =>
     execFileSync(go, args, {
       cwd: import.meta.dirname,
       encoding: 'utf8',
@@ -34,9 +34,20 @@ export function buildSuite(log: (line: string) => void): Suite {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' },
     });
-  run('mod', 'download', suiteModule, apiModule);
+}
+
+/** The folder of the experimental channel's CustomResourceDefinitions, in Go's module cache. */
+export function gatewayCrds(run = goRunner()): string {
+  run('mod', 'download', apiModule);
+  return join(run('list', '-m', '-f', '{{.Dir}}', apiModule).trim(), 'config/crd/experimental');
+}
+
+/** Builds what is not there yet: minutes the first time, then nothing. Throws what `go` said. */
+export function buildSuite(log: (line: string) => void): Suite {
+  const run = goRunner();
+  run('mod', 'download', suiteModule);
+  const crds = gatewayCrds(run);
   const [suite = '', version = ''] = run('list', '-m', '-f', '{{.Dir}} {{.Version}}', suiteModule).trim().split(' ');
-  const api = run('list', '-m', '-f', '{{.Dir}}', apiModule).trim();
   const built = (name: string, ...args: string[]): string => {
     const out = join(cache, `${name}-${sourceHash()}`);
     if (existsSync(out)) return out;
@@ -52,7 +63,7 @@ export function buildSuite(log: (line: string) => void): Suite {
     binary: built('suite', 'test', '-c'),
     echo: built('echo-basic', 'build'),
     dir: suite,
-    crds: join(api, 'config/crd/experimental'),
+    crds,
   };
 }
 

@@ -1,0 +1,109 @@
+import { type KubeClient, pathOf, type RawObject } from '../../../../src/kube/index.ts';
+import type { BenchContext } from '../../bench.ts';
+import { now } from '../clock.ts';
+import { gatewayName } from '../objects.ts';
+
+interface Attached extends RawObject {
+  readonly status?: { readonly listeners?: readonly { readonly attachedRoutes?: number }[] };
+}
+interface Judged extends RawObject {
+  readonly status?: {
+    readonly parents?: readonly {
+      readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    }[];
+  };
+}
+
+/** The Gateway's count of routes, as everybody sees it who watches. */
+export interface GatewayFollower {
+  /** When the count last became `wanted`, on the monotonic clock; waits for it. */
+  attached(wanted: number): Promise<number>;
+  /** How often the status was written so far. */
+  writes(): number;
+}
+
+export async function followGateway(context: BenchContext, kube: KubeClient): Promise<GatewayFollower> {
+  let count = -1;
+  let countedAt = 0;
+  let writes = 0;
+  let last = '';
+  const waiters = new Set<() => void>();
+  const path = pathOf('Gateway', { namespace: 'default' });
+  await follow(context, kube, path, { fieldSelector: `metadata.name=${gatewayName}` }, (object) => {
+    const { status } = object as Attached;
+    const text = JSON.stringify(status);
+    if (text !== last && last !== '') writes++;
+    last = text;
+    const found = status?.listeners?.[0]?.attachedRoutes ?? 0;
+    if (found === count) return;
+    count = found;
+    countedAt = now();
+    for (const waiter of waiters) waiter();
+  });
+  return {
+    writes: () => writes,
+    attached: (wanted) =>
+      waitFor(`attachedRoutes to be ${wanted}`, waiters, () => (count === wanted ? countedAt : undefined)),
+  };
+}
+
+/** Which routes have a status that says that they are accepted. */
+export interface RouteFollower {
+  /** When the last of so many was, on the monotonic clock; waits for it. */
+  accepted(wanted: number): Promise<number>;
+}
+
+export async function followRoutes(context: BenchContext, kube: KubeClient): Promise<RouteFollower> {
+  const accepted = new Set<string>();
+  let lastAt = 0;
+  const waiters = new Set<() => void>();
+  await follow(context, kube, pathOf('HTTPRoute', { namespace: 'default' }), {}, (object) => {
+    const { metadata, status } = object as Judged;
+    const conditions = status?.parents?.[0]?.conditions ?? [];
+    if (!conditions.some(({ type, status: value }) => type === 'Accepted' && value === 'True')) return;
+    if (accepted.has(metadata?.name ?? '')) return;
+    accepted.add(metadata?.name ?? '');
+    lastAt = now();
+    for (const waiter of waiters) waiter();
+  });
+  return {
+    accepted: (wanted) =>
+      waitFor(`${wanted} accepted routes`, waiters, () => (accepted.size >= wanted ? lastAt : undefined)),
+  };
+}
+
+/** Watches from now on, until the bench ends; resolves when the watch stands. */
+async function follow(
+  context: BenchContext,
+  kube: KubeClient,
+  path: string,
+  query: Readonly<Record<string, string>>,
+  onObject: (object: RawObject) => void,
+): Promise<void> {
+  const stop = new AbortController();
+  context.defer(() => stop.abort());
+  const open = Promise.withResolvers<void>();
+  const watching = kube.watch({ path, query, signal: stop.signal, idleTimeout: 3_600_000, onOpen: open.resolve });
+  void (async () => {
+    for await (const { type, object } of watching) if (type === 'ADDED' || type === 'MODIFIED') onObject(object);
+  })().catch(open.reject);
+  await open.promise;
+}
+
+function waitFor(what: string, waiters: Set<() => void>, found: () => number | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      waiters.delete(check);
+      reject(new Error(`waited two minutes for ${what}`));
+    }, 120_000);
+    const check = () => {
+      const at = found();
+      if (at === undefined) return;
+      clearTimeout(timer);
+      waiters.delete(check);
+      resolve(at);
+    };
+    waiters.add(check);
+    check();
+  });
+}
