@@ -24,13 +24,13 @@ export interface StatusLimits {
   /** Writes a second; and at once. */
   readonly rate: number;
   readonly burst: number;
-  /** ms for which numbers of attached routes may change before they are written: after the last change, and in all. */
+  /** ms that numbers of attached routes wait for more: the first time, and in the long run. */
   readonly quiet: number;
   readonly longest: number;
 }
 
 /** A burst of 1,000 routes changes their Gateway's numbers 1,000 times; with these they are written a few times. */
-export const defaultLimits: StatusLimits = { concurrency: 24, rate: 1500, burst: 500, quiet: 100, longest: 400 };
+export const defaultLimits: StatusLimits = { concurrency: 24, rate: 1500, burst: 500, quiet: 100, longest: 600 };
 
 export interface StatusCounts {
   /** By kind. */
@@ -52,8 +52,10 @@ export class StatusWriter {
   readonly #limits: StatusLimits;
   readonly #queue: WriteQueue;
   readonly #counts = { written: new Map<string, number>(), conflicts: 0, failed: 0 };
-  /** Since when an object's numbers are being held back. */
-  readonly #held = new Map<string, number>();
+  /** Objects whose numbers are being held back. */
+  readonly #held = new Set<string>();
+  /** When their numbers were written last, or will be, and ms since the time before. */
+  readonly #paces = new Map<string, { readonly last: number; readonly interval: number }>();
   /** What the server made of a write (it may know fewer fields than we do): no reason to write again. */
   readonly #settled = new Map<string, { readonly desired: ObjectStatus; readonly version: string }>();
   /** Last word on objects that are ours no more. */
@@ -96,6 +98,7 @@ export class StatusWriter {
     this.#queue.stop();
     this.#abort.abort(new KubeFault('KUBE_REFUSED', 'status: not the leader any more'));
     this.#held.clear();
+    this.#paces.clear();
     this.#settled.clear();
     this.#released.clear();
   }
@@ -115,11 +118,18 @@ export class StatusWriter {
     }
   }
 
+  /** For as long as numbers go on changing they are written less and less often; after a rest at once again. */
   #hold(key: string): void {
+    if (this.#held.has(key)) return;
     const now = performance.now();
-    const since = this.#held.get(key) ?? now;
-    this.#held.set(key, since);
-    this.#queue.postpone(key, Math.max(1, Math.min(this.#limits.quiet, since + this.#limits.longest - now)));
+    const { quiet, longest } = this.#limits;
+    const pace = this.#paces.get(key) ?? { last: 0, interval: 0 };
+    const rested = now - pace.last > 5 * longest;
+    const interval = rested ? quiet : Math.min(Math.max(quiet, pace.interval * 2), longest);
+    const due = Math.max(now + quiet, pace.last + interval);
+    this.#paces.set(key, { last: due, interval });
+    this.#held.add(key);
+    this.#queue.add(key, due - now);
   }
 
   #seen(key: string, object: LiveObject | undefined): void {
@@ -130,6 +140,7 @@ export class StatusWriter {
     }
     this.#queue.drop(key);
     this.#held.delete(key);
+    this.#paces.delete(key);
     this.#settled.delete(key);
     this.#released.delete(key);
   }

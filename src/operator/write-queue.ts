@@ -98,13 +98,6 @@ export class WriteQueue {
     this.#later.set(key, { due, timer: timer.unref() });
   }
 
-  /** As `add`, but the latest time counts; a key whose turn has come keeps it. */
-  postpone(key: string, delay: number): void {
-    if (this.#ready.some((keys) => keys.has(key))) return;
-    this.#forget(key);
-    this.add(key, delay);
-  }
-
   /** The object is gone. */
   drop(key: string): void {
     for (const keys of this.#ready) keys.delete(key);

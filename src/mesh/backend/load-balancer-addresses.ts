@@ -4,10 +4,14 @@ import { compareText } from '../../lib/compare.ts';
 import type { DerivedCollection, Fetch, Store } from '../../store/index.ts';
 import type { Tables } from '../inputs.ts';
 
-/** What a Service's load balancer says of itself, in its order; `key` is `namespace/name`. */
+/**
+ * What a Service's load balancer says of itself, in its order; `key` is `namespace/name`. One with a selector is none of ours,
+ * whatever its name: its addresses lead to its own pods.
+ */
 export function loadBalancerOf(fetch: Fetch, tables: Tables, key: string): readonly LoadBalancerIngress[] {
   const service = fetch.get(tables.Service, key);
-  return service?.spec.type === 'LoadBalancer' ? service.status.loadBalancer : [];
+  const isOurs = service?.spec.type === 'LoadBalancer' && service.spec.selector === undefined;
+  return isOurs ? service.status.loadBalancer : [];
 }
 
 /** The addresses of it that Envoy can listen on: IP literals. */
