@@ -1,3 +1,4 @@
+import type { Features } from '../agent/agent-options.ts';
 import type { LogOptions } from '../lib/log.ts';
 import type { MeshOptions } from '../mesh/model/index.ts';
 
@@ -11,8 +12,8 @@ export interface OperatorOptions {
   readonly identity: string;
   /** ms */
   readonly leaseDuration: number;
-  /** Groups of kinds; others need no permission, and leave no status. */
-  readonly reads: { readonly ingress: boolean; readonly gatewayApi: boolean; readonly envoyConfig: boolean };
+  /** Groups of kinds: the others need no permission, and get no status. */
+  readonly features: Features;
   readonly mesh: MeshOptions;
   /** Make the IngressClass and the GatewayClass by which objects are ours. */
   readonly createClasses: boolean;

@@ -1,12 +1,14 @@
 import { serveApi } from '../agent/api-server.ts';
+import { selectionsFor } from '../agent/cluster/selections.ts';
+import { observeSource } from '../agent/cluster/source-metrics.ts';
 import { type ControlPlane, createControlPlane } from '../agent/control-plane.ts';
 import { followDiagnostics, logDiagnostics } from '../agent/diagnostics-log.ts';
 import { Parts } from '../agent/parts/parts.ts';
 import { observePlane } from '../agent/plane-metrics.ts';
-import { type Diagnostic, GATEWAY_GROUP, type KindName } from '../api/index.ts';
-import { openKube, resourceOf } from '../kube/index.ts';
+import type { Diagnostic } from '../api/index.ts';
+import { openKube } from '../kube/index.ts';
 import { createLog } from '../lib/log.ts';
-import { applyBatch, inputKinds } from '../mesh/inputs.ts';
+import { applyBatch } from '../mesh/inputs.ts';
 import type { ObjectStatus } from '../mesh/model/index.ts';
 import { openKubernetesSource, type Selection } from '../sources/index.ts';
 import { collectDiagnostics } from '../status/index.ts';
@@ -26,9 +28,6 @@ export interface RunningOperator {
   readonly port: number | undefined;
   readonly leading: boolean;
 }
-
-/** Who serves has no bearing on statuses: endpoints and pods are the agents' business. */
-const unread: ReadonlySet<KindName> = new Set(['Pod', 'EndpointSlice']);
 
 /**
  * Starts an operator. Resolves when it has read everything and stands for election.
@@ -72,7 +71,7 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
     'source',
     openKubernetesSource({
       client,
-      selections: selectionsOf(plane.tables, options),
+      selections: selectionsOf(plane, options),
       log,
       settled: () => plane.store.settled(),
       sink: (batch) => {
@@ -89,6 +88,7 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
       },
     }),
   );
+  observeSource(metrics.meter, source);
   const everything = [...plane.diagnostics, problems, unreadable];
   parts.add(
     'diagnostics',
@@ -159,17 +159,11 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
   };
 }
 
-/** Secrets and ConfigMaps only where something refers to them. */
-function selectionsOf(tables: ControlPlane['tables'], { reads, mesh }: OperatorOptions): Selection[] {
-  const isRead = (kind: KindName): boolean => {
-    if (unread.has(kind)) return false;
-    // Their addresses are needed, and they change with each kubelet's heartbeat.
-    if (kind === 'Node') return mesh.gatewayAddresses === 'nodes';
-    if (kind === 'Ingress' || kind === 'IngressClass') return reads.ingress;
-    if (kind === 'CiliumEnvoyConfig' || kind === 'CiliumClusterwideEnvoyConfig') return reads.envoyConfig;
-    return resourceOf(kind).group === GATEWAY_GROUP ? reads.gatewayApi : true;
-  };
-  return inputKinds
-    .filter(isRead)
-    .map((kind) => (kind === 'Secret' || kind === 'ConfigMap' ? { kind, demand: tables[kind].demand } : { kind }));
+/** Who serves has no bearing on statuses: endpoints are the agents' business. */
+function selectionsOf(plane: ControlPlane, { features }: OperatorOptions): Selection[] {
+  return [
+    ...selectionsFor(plane, features, { nodes: true }).filter(({ kind }) => kind !== 'EndpointSlice'),
+    { kind: 'CiliumLoadBalancerIPPool' },
+    { kind: 'CiliumBGPLoadBalancerIPPool' },
+  ];
 }

@@ -6,22 +6,16 @@ import type { OperatorOptions } from '../../operator/operator-options.ts';
 import { addressAndPort, duration } from '../arguments.ts';
 import { applyConfigDir } from '../config-dir.ts';
 import { plain, styleFor } from '../output/table.ts';
+import { untilStopped } from '../until-stopped.ts';
+import { type MeshFlags, meshOptions, toFeatures, toMeshOptions } from './mesh-options.ts';
 
-interface OperatorFlags {
+interface OperatorFlags extends MeshFlags {
   kubeconfig?: string;
   context?: string;
   namespace: string;
   configDir?: string;
   identity?: string;
   leaseDuration: number;
-  ingress: boolean;
-  gatewayApi: boolean;
-  envoyConfig: boolean;
-  hostNetwork?: boolean;
-  loadbalancerMode: 'dedicated' | 'shared';
-  defaultIngressClass?: boolean;
-  defaultCertificate?: string;
-  enforceHttps: boolean;
   createClasses?: boolean;
   publishEnvoyConfigs?: boolean;
   metricsAddress: { address: string; port: number } | undefined;
@@ -32,40 +26,32 @@ interface OperatorFlags {
 export function operatorCommand(program: Command): void {
   const command = program
     .command('operator')
-    .summary('write statuses, load balancer Services and addresses of a cluster')
+    .summary('the process of a cluster that writes: statuses, load balancers, addresses')
     .description(
-      'Reads the objects of a Kubernetes cluster and writes what comes of them: statuses of Ingress, Gateway API and address pools, ' +
-        'Services of type LoadBalancer and their addresses, Events. One in a cluster leads, by a Lease; more can stand by.',
+      'Reads the same objects as the agents, and writes what comes of them to the API server: statuses of Ingress, Gateway API and ' +
+        'address pools, Services of type LoadBalancer and their addresses, Events. One leads, by a Lease; others stand by.',
     )
-    .optionsGroup('The cluster:')
-    .option('--kubeconfig <file>', "default: the Pod's service account, or ~/.kube/config")
-    .option('--context <name>', "of the kubeconfig; default: the kubeconfig's own")
-    .option('--namespace <name>', 'where the Lease is, and the reports of agents', 'kube-system')
-    .option('--config-dir <dir>', 'folder of files named after options, such as a mounted ConfigMap')
+    .optionsGroup('Which cluster:')
+    .option('--kubeconfig <file>', "default: the Pod's service account, or your own kubeconfig")
+    .option('--context <name>', 'a context of the kubeconfig')
+    .addOption(
+      new Option('--namespace <name>', 'of the installation: the Lease is there, and what agents report')
+        .env('POD_NAMESPACE')
+        .default('kube-system', 'kube-system'),
+    )
     .optionsGroup('Who leads:')
-    .option('--identity <name>', 'unique among operators; default: made up')
+    .option('--identity <name>', 'unique among the operators of a cluster; default: made up')
     .addOption(
       new Option('--lease-duration <duration>', 'others take over when it has not been renewed for so long')
         .argParser(duration)
         .default(15_000, '15s'),
-    )
-    .optionsGroup('What it reads:')
-    .option('--no-ingress', 'no Ingresses')
-    .option('--no-gateway-api', 'nothing of Gateway API')
-    .option('--no-envoy-config', 'no CiliumEnvoyConfigs')
-    .option('--default-ingress-class', 'also Ingresses that name no class')
-    .option('--default-certificate <namespace/name>', 'TLS Secret for hosts that no other certificate fits')
-    .option('--no-enforce-https', 'do not redirect HTTP to HTTPS for Ingress hosts with TLS')
-    .optionsGroup('What it writes:')
-    .option('--host-network', 'no Services: listeners are on the nodes, and so are the addresses')
-    .addOption(
-      new Option('--loadbalancer-mode <mode>', 'Ingresses that do not say it: one Service for each, or one for all')
-        .choices(['dedicated', 'shared'])
-        .default('dedicated'),
-    )
-    .option('--create-classes', 'make the IngressClass and the GatewayClass `cilium`')
+    );
+  meshOptions(command)
+    .optionsGroup('What it writes besides:')
+    .option('--create-classes', 'the IngressClass and the GatewayClass `cilium`')
     .option('--publish-envoy-configs', 'a CiliumEnvoyConfig for each Ingress and Gateway, to be read and not served')
-    .optionsGroup('Metrics and logs:')
+    .optionsGroup('How it runs:')
+    .option('--config-dir <dir>', 'options from files named after flags; those given here come first')
     .addOption(
       new Option('--metrics-address <address:port|off>', '/metrics, /healthz, /readyz and /v1/status')
         .argParser(addressAndPort)
@@ -83,33 +69,17 @@ export function operatorCommand(program: Command): void {
     )
     .action(async ({ configDir }: OperatorFlags) => {
       if (configDir !== undefined) applyConfigDir(command, configDir);
-      await run(toOperatorOptions(command.opts<OperatorFlags>(), program.version() ?? ''));
+      const options = toOperatorOptions(command.opts<OperatorFlags>(), program.version() ?? '');
+      const { startOperator } = await import('../../operator/operator.ts');
+      await untilStopped(async (signal) => {
+        const operator = await startOperator(options, signal);
+        return () => operator.close();
+      });
     });
 }
 
-async function run(options: OperatorOptions): Promise<void> {
-  const { startOperator } = await import('../../operator/operator.ts');
-  const stop = new AbortController();
-  const stopped = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => {
-        stop.abort();
-        resolve();
-        // A second one means now.
-        process.once(signal, () => process.exit(130));
-      });
-  });
-  const operator = await startOperator(options, stop.signal).catch((error: unknown) => {
-    if (stop.signal.aborted) return undefined;
-    throw error;
-  });
-  if (operator === undefined) return;
-  await stopped;
-  await operator.close();
-}
-
 function toOperatorOptions(flags: OperatorFlags, version: string): OperatorOptions {
-  const { kubeconfig, context, namespace, identity, defaultCertificate, metricsAddress } = flags;
+  const { kubeconfig, context, namespace, identity, metricsAddress } = flags;
   return {
     version,
     namespace,
@@ -117,18 +87,8 @@ function toOperatorOptions(flags: OperatorFlags, version: string): OperatorOptio
     ...(context === undefined ? {} : { context }),
     identity: identity ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
     leaseDuration: flags.leaseDuration,
-    reads: { ingress: flags.ingress, gatewayApi: flags.gatewayApi, envoyConfig: flags.envoyConfig },
-    mesh: {
-      address: '0.0.0.0',
-      httpPort: 80,
-      httpsPort: 443,
-      gatewayAddresses: flags.hostNetwork === true ? 'nodes' : 'service',
-      sharedIngressService: `${namespace}/cilium-ingress`,
-      ingressLoadBalancers: flags.loadbalancerMode,
-      defaultIngressClass: flags.defaultIngressClass === true,
-      enforceHttps: flags.enforceHttps,
-      ...(defaultCertificate === undefined ? {} : { defaultCertificate }),
-    },
+    features: toFeatures(flags),
+    mesh: toMeshOptions(flags, namespace),
     createClasses: flags.createClasses === true,
     publishEnvoyConfigs: flags.publishEnvoyConfigs === true,
     ...(metricsAddress === undefined ? {} : { metricsAddress }),

@@ -50,7 +50,7 @@ export class FakeApi {
     return structuredClone(answer);
   }
 
-  #answer({ method, path, body }: KubeRequest): unknown {
+  #answer({ method, path, body, contentType, query }: KubeRequest): unknown {
     const sent = body as RawObject;
     if (method === 'POST') {
       const at = `${path}/${sent.metadata?.name}`;
@@ -59,8 +59,11 @@ export class FakeApi {
     }
     const target = path.replace(/\/status$/, '');
     const present = this.objects.get(target);
+    const isApply = contentType === 'application/apply-patch+yaml';
+    if (isApply && present !== undefined && query?.force !== 'true') throw fault(409, 'Conflict', path);
+    if (isApply) return this.put(target, applied(present, sent));
     if (present === undefined) {
-      const items = [...this.objects].filter(([key]) => key.startsWith(`${target}/`)).map(([, object]) => object);
+      const items = [...this.objects].filter(([key]) => isIn(key, target)).map(([, object]) => object);
       if (method === 'GET' && items.length > 0) return { metadata: { resourceVersion: String(this.#version) }, items };
       throw fault(404, 'NotFound', path);
     }
@@ -89,7 +92,7 @@ export class FakeApi {
       events.push(event);
       wake();
     };
-    for (const [key, object] of this.objects) if (key.startsWith(`${path}/`)) push({ type: 'MODIFIED', object });
+    for (const [key, object] of this.objects) if (isIn(key, path)) push({ type: 'MODIFIED', object });
     const watcher = { path, push };
     this.#watchers.add(watcher);
     signal.addEventListener('abort', () => wake(), { once: true });
@@ -104,13 +107,27 @@ export class FakeApi {
   }
 
   #tell(path: string, event: WatchEvent): void {
-    for (const watcher of this.#watchers) if (path.startsWith(`${watcher.path}/`)) watcher.push(event);
+    for (const watcher of this.#watchers) if (isIn(path, watcher.path)) watcher.push(event);
   }
+}
+
+/** Also of a collection of all namespaces. */
+function isIn(path: string, collection: string): boolean {
+  return path.startsWith(`${collection}/`) || path.replace(/\/namespaces\/[^/]+/, '').startsWith(`${collection}/`);
 }
 
 export function fault(status: number, reason: string, path = ''): KubeFault {
   const code = { 404: 'KUBE_NOT_FOUND', 409: 'KUBE_CONFLICT', 422: 'KUBE_INVALID', 429: 'KUBE_THROTTLED' }[status];
   return new KubeFault(code ?? 'KUBE_SERVER', `${path}: ${reason}`, { status, reason });
+}
+
+/** Server-side apply, as far as one manager's whole objects go: with what it owns written down as the real one does. */
+function applied(present: RawObject | undefined, sent: RawObject): RawObject {
+  const keys = (value: unknown) => Object.fromEntries(Object.keys(value ?? {}).map((key) => [`f:${key}`, {}]));
+  const { labels, annotations } = sent.metadata ?? {};
+  const fieldsV1 = { 'f:metadata': { 'f:labels': keys(labels), 'f:annotations': keys(annotations) } };
+  const managedFields = [{ manager: 'sluice-operator', operation: 'Apply', fieldsV1 }];
+  return { ...present, ...sent, metadata: { ...present?.metadata, ...sent.metadata, managedFields } };
 }
 
 function merge(target: unknown, patch: unknown): unknown {
