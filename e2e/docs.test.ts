@@ -115,7 +115,14 @@ describe('README', () => {
     }
   });
 
-  for (const file of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'e2e/bench/RESULTS.md']) {
+  for (const file of [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'e2e/bench/RESULTS.md',
+    'manifests/README.md',
+  ]) {
     it(`links only to what is there: ${file}`, () => {
       const text = readFileSync(join(root, file), 'utf8');
       for (const [, target] of text.matchAll(/\]\(([^)]+)\)/g)) {

@@ -43,6 +43,14 @@ describe('RBAC against the audit log', () => {
     ]);
   });
 
+  it('knows that an apply which makes an object has to be allowed to create', () => {
+    const rules = { apiGroups: [''], resources: ['services'], verbs: ['create', 'patch'] };
+    const made = { ...request('patch', services), responseStatus: { code: 201 } };
+    const changed = { ...request('patch', services), responseStatus: { code: 200 } };
+    assert.deepEqual(rbacUsage([made], account, [cluster(rules)]), { notGranted: [], unused: [] });
+    assert.deepEqual(rbacUsage([changed], account, [cluster(rules)]).unused, ['ClusterRole sluice: create services']);
+  });
+
   it('takes a Role for its own namespace, and a resource name for that name', () => {
     const lease = {
       apiGroups: ['coordination.k8s.io'],

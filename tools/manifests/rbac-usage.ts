@@ -25,6 +25,7 @@ export interface AuditedRequest {
     readonly namespace?: string;
     readonly name?: string;
   };
+  readonly responseStatus?: { readonly code?: number };
 }
 
 /** One thing that a role allows: a verb on a resource, in a namespace or everywhere, perhaps of one name. */
@@ -56,7 +57,7 @@ export function rbacUsage(requests: Iterable<AuditedRequest>, account: string, r
   const grants = roles.flatMap(grantsOf);
   const used = new Set<Grant>();
   const notGranted = new Set<string>();
-  for (const request of requests) {
+  for (const request of withCreations(requests)) {
     if (request.user.username !== account) continue;
     const { objectRef } = request;
     if (objectRef?.resource === undefined) {
@@ -69,6 +70,14 @@ export function rbacUsage(requests: Iterable<AuditedRequest>, account: string, r
   }
   const unused = grants.filter((grant) => !used.has(grant)).map((grant) => `${grant.role}: ${describe(grant)}`);
   return { notGranted: [...notGranted].sort(), unused: [...new Set(unused)].sort() };
+}
+
+/** A server-side apply of what is not there yet is a patch that has to be allowed to create as well. */
+function* withCreations(requests: Iterable<AuditedRequest>): Generator<AuditedRequest> {
+  for (const request of requests) {
+    yield request;
+    if (request.responseStatus?.code === 201 && request.verb !== 'create') yield { ...request, verb: 'create' };
+  }
 }
 
 function grantsOf({ kind, metadata, rules }: Role): Grant[] {
