@@ -1,5 +1,5 @@
 import { type ObjectRef, objectKey, refKey, type Service } from '../api/index.ts';
-import { type KubeClient, pathOf, type RawObject } from '../kube/index.ts';
+import { type KubeClient, pathOf, persist, type RawObject } from '../kube/index.ts';
 import { parseIp } from '../lib/ip-address.ts';
 import type { Tables } from '../mesh/inputs.ts';
 import type { LoadBalancerService, ObjectStatus } from '../mesh/model/index.ts';
@@ -41,8 +41,10 @@ export class AddressFeed {
     this.#options = options;
   }
 
+  /** Rejects only when the signal is aborted. */
   async start(signal: AbortSignal): Promise<void> {
     const held = await this.#heldAddresses(signal);
+    signal.throwIfAborted();
     const { tables, own } = this.#options;
     const allocator = new AddressAllocator();
     this.#allocator = allocator;
@@ -129,12 +131,16 @@ export class AddressFeed {
   }
 
   async #heldAddresses(signal: AbortSignal): Promise<Map<string, string[]>> {
-    const list = await this.#options.client.request<{ items?: readonly RawObject[] }>({
-      method: 'GET',
-      path: pathOf('Service'),
-      query: { fieldSelector: 'spec.type=LoadBalancer' },
-      signal,
-    });
+    const list = await persist(
+      () =>
+        this.#options.client.request<{ items?: readonly RawObject[] }>({
+          method: 'GET',
+          path: pathOf('Service'),
+          query: { fieldSelector: 'spec.type=LoadBalancer' },
+          signal,
+        }),
+      { signal },
+    );
     return new Map(
       (list.items ?? []).map(({ metadata, status }) => {
         const balancer = isRecord(status) && isRecord(status.loadBalancer) ? status.loadBalancer : {};

@@ -12,6 +12,8 @@ export interface EventRecorderOptions {
   /** Undefined: the object is gone, or none that we know of. */
   readonly uidOf: (ref: ObjectRef) => string | undefined;
   readonly log: Log;
+  /** ms that a problem must last before it is told: most are over when the next object has arrived. 1,000. */
+  readonly settling?: number;
 }
 
 /** What is told, by the name of its Event. */
@@ -21,8 +23,6 @@ interface Told {
   count: number;
 }
 
-/** ms that a problem must last before it is told: most are over when the next object has arrived. */
-const settling = 1000;
 /** Characters of an Event's note (events.k8s.io/v1). */
 const longestNote = 1024;
 /** The API server forgets Events after an hour, and so do we. */
@@ -92,7 +92,7 @@ export class EventRecorder {
         known.count++;
         known.written = false;
       }
-      this.#queue.add(name, settling);
+      this.#queue.add(name, this.#options.settling ?? 1000);
     }
   }
 

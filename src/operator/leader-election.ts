@@ -118,8 +118,8 @@ export class LeaderElection {
       clearTimeout(timer);
       const had = this.leading;
       this.#validUntil = 0;
-      await working;
-      await onStop();
+      // A start may wait for the server as long as it takes: what stops it must not wait for it.
+      await Promise.all([working, onStop()]);
       log.info({ identity, holder: this.holder }, 'leader no more');
       if (had && !lost.signal.aborted) await this.#release();
     }

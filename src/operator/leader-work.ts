@@ -60,7 +60,11 @@ export class LeaderWork {
     this.services.start();
     this.events.start();
     this.#classes?.start();
-    await this.#addresses.start(this.#abort.signal);
+    const { signal } = this.#abort;
+    await this.#addresses.start(signal).catch((error: unknown) => {
+      // The term is over already.
+      if (!signal.aborted) throw error;
+    });
   }
 
   /** Nothing is on its way any more when it resolves. */

@@ -2,7 +2,14 @@
  * For tests only, and for faults only: an API server of a few lines whose answers a test can hold back, refuse or lose. What the
  * real one does is tested with the real one.
  */
-import { type KubeClient, KubeFault, type KubeRequest, type RawObject, type WatchEvent } from '../../kube/index.ts';
+import {
+  type KubeClient,
+  KubeFault,
+  type KubeRequest,
+  type RawObject,
+  resources,
+  type WatchEvent,
+} from '../../kube/index.ts';
 import { isRecord } from '../json.ts';
 
 export class FakeApi {
@@ -64,7 +71,8 @@ export class FakeApi {
     if (isApply) return this.put(target, applied(present, sent));
     if (present === undefined) {
       const items = [...this.objects].filter(([key]) => isIn(key, target)).map(([, object]) => object);
-      if (method === 'GET' && items.length > 0) return { metadata: { resourceVersion: String(this.#version) }, items };
+      const isCollection = resources.some(({ plural }) => target.endsWith(`/${plural}`));
+      if (method === 'GET' && isCollection) return { metadata: { resourceVersion: String(this.#version) }, items };
       throw fault(404, 'NotFound', path);
     }
     if (method === 'GET') return present;
