@@ -24,11 +24,7 @@ export interface Testbed {
 }
 
 /** Brings it up unless it is. */
-export async function openTestbed(
-  name: string,
-  progress: Progress,
-  options: Partial<Settings> = {},
-): Promise<Testbed> {
+export async function openTestbed(name: string, progress: Progress, options: Partial<Settings> = {}): Promise<Testbed> {
   const { settings } = await up({ ...defaults, ...options, name }, progress);
   const { ctr, kubectl, coredns } = await ensureBinaries(progress);
   const kubeconfig = adminKubeconfig(name);

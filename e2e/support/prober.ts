@@ -9,7 +9,7 @@ export interface Prober {
   passes(count: number): Promise<void>;
 }
 
-export function startProber(port: number, host: string, path = '/', wanted = 200): Prober {
+export function startProber(port: number, host: string, path = '/', wanted = 200, address = '127.0.0.1'): Prober {
   const agent = new Agent({ keepAlive: true, maxSockets: 2 });
   const failures: string[] = [];
   let requests = 0;
@@ -21,7 +21,7 @@ export function startProber(port: number, host: string, path = '/', wanted = 200
         if (failure !== undefined) failures.push(failure);
         resolve();
       };
-      request({ host: '127.0.0.1', port, path, headers: { host }, agent: how, timeout: 10_000 }, (response) => {
+      request({ host: address, port, path, headers: { host }, agent: how, timeout: 10_000 }, (response) => {
         response.resume();
         response.on('end', () => done(response.statusCode === wanted ? undefined : `status ${response.statusCode}`));
         response.on('error', (error) => done(`answer: ${error.message}`));

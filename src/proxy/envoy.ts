@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { assert, Fault } from '../lib/fault.ts';
 import { EnvoyAdmin } from './admin.ts';
-import { type BootstrapOptions, bootstrapJson } from './bootstrap.ts';
+import type { BootstrapOptions } from './bootstrap.ts';
 import { type EnvoyChild, type Exit, spawnEnvoy } from './child.ts';
 import { drain } from './drain.ts';
 import { findEnvoy, modulesDir } from './find-envoy.ts';
@@ -104,7 +104,7 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
     try {
       const adminSocket = this.admin.socketPath;
       const given = this.#options.bootstrap;
-      const bootstrap = 'file' in given ? undefined : bootstrapJson({ ...given, adminSocket });
+      const bootstrap = 'file' in given ? undefined : await bootstrapOf({ ...given, adminSocket });
       this.#lock = await lockStateDir(this.#options.stateDir);
       this.#locked.resolve();
       const binary = this.#options.binary ?? (await findEnvoy(signal && { signal })).path;
@@ -238,6 +238,12 @@ export class Envoy extends EventEmitter<EnvoyEvents> implements AsyncDisposable 
     if (this.#stopRequested.signal.aborted && state !== 'stopping' && state !== 'stopped') return;
     this.#state = state;
   }
+}
+
+/** Loaded here: Envoy's messages take 50 MB, and a process that is given the file needs none of them. */
+async function bootstrapOf(options: BootstrapOptions) {
+  const { bootstrapJson } = await import('./bootstrap.ts');
+  return bootstrapJson(options);
 }
 
 function startFailed(exit: Exit, attempts: number): Fault {

@@ -5,22 +5,13 @@ import type { Logger } from 'pino';
 import { Fault } from '../lib/fault.ts';
 import { EnvoyAdmin } from './admin.ts';
 import { type BootstrapOptions, bootstrapJson } from './bootstrap.ts';
+import { sharedPaths } from './shared-paths.ts';
 
 export interface ExternalEnvoyOptions {
   /** Shared with the process that runs Envoy; ours alone otherwise. */
   readonly stateDir: string;
   readonly bootstrap: Omit<BootstrapOptions, 'adminSocket'>;
   readonly logger: Logger;
-}
-
-/** What the agent and the process that runs Envoy have in common. All of it belongs to one user, and to nobody else. */
-export function sharedPaths(stateDir: string) {
-  return {
-    bootstrap: join(stateDir, 'bootstrap.json'),
-    xdsSocket: join(stateDir, 'xds.sock'),
-    /** State directory of the process that runs Envoy, with its own lock. */
-    envoyDir: join(stateDir, 'envoy'),
-  };
 }
 
 /** ms between looks: until it is ready somebody waits for it, later nobody does. */

@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from '../lib/fault.ts';
 import { createLog } from '../lib/log.ts';
 import { Envoy } from './envoy.ts';
-import { sharedPaths } from './external-envoy.ts';
 import type { LogLevel } from './log-lines.ts';
+import { sharedPaths } from './shared-paths.ts';
 
 export interface RunExternalEnvoyOptions {
   /** The agent's. */
