@@ -19,6 +19,7 @@ Exit code: 0 if all tests passed. All that the suite printed is in .cache/confor
 
   --run TEST     one test only, as HTTPRouteCORS; no report
   --record       writes the report to e2e/conformance/reports
+  --installed    Sluice is there already: it is not built and installed anew
   --name NAME    of the testbed (conformance); it is brought up when it isn't, and stays up
   --help         this text
 `;
@@ -26,6 +27,7 @@ Exit code: 0 if all tests passed. All that the suite printed is in .cache/confor
 const { values } = parseArgs({
   options: {
     run: { type: 'string' },
+    installed: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
     name: { type: 'string', default: 'conformance' },
     help: { type: 'boolean', short: 'h' },
@@ -44,7 +46,7 @@ async function main(): Promise<void> {
   const suite = await progress.step('conformance suite', () => buildSuite((line) => process.stderr.write(`${line}\n`)));
   const testbed = await openTestbed(values.name, progress);
   await progress.step('images of the suite', () => testbed.loadImages(packImages(suite, testbed.coredns, cache)));
-  await installSluice(testbed, { crds: [suite.crds] }, progress);
+  if (!values.installed) await installSluice(testbed, { crds: [suite.crds] }, progress);
   process.exitCode = await runSuite(suite, testbed);
 }
 
