@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Diagnostic, ObjectRef } from '../api/index.ts';
 import { openKube } from '../kube/index.ts';
 import type { Fault } from '../lib/fault.ts';
@@ -21,7 +20,7 @@ import { Findings, tellOf } from './parts/findings.ts';
 import { serveNodeApi } from './parts/node-api.ts';
 import type { Parts } from './parts/parts.ts';
 import { Pipeline } from './parts/pipeline.ts';
-import { startXds } from './parts/xds-part.ts';
+import { firstAnswers, startXds } from './parts/xds-part.ts';
 import { tracingOf } from './tracing.ts';
 import { xdsTcp } from './xds-tcp.ts';
 
@@ -101,7 +100,8 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
   );
   xds = server;
   await orAborted(envoy.ready, signal);
-  await orAborted(Promise.race([server.waitAcked(cache.sequence), delay(5000, undefined, { ref: false })]), signal);
+  // What it refuses is known only then, and an Envoy that was ready before us has yet to come back.
+  await firstAnswers(server, pipeline, signal);
   plane.store.flush();
 
   const events = parts.add(

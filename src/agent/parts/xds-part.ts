@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import { rejectionKey } from '../../status/index.ts';
 import { serveXds, type XdsOptions, type XdsServer } from '../../xds/index.ts';
@@ -32,4 +33,18 @@ export async function startXds(
       await server.close();
     },
   };
+}
+
+/** ms: Envoy comes back to a server that was away within a second, and answers at once. */
+const patience = 10_000;
+
+/** Resolves when a client has answered all that there is now; after 10 s all the same, as there may be none. */
+export async function firstAnswers(server: XdsServer, { cache }: Pipeline, signal: AbortSignal): Promise<void> {
+  const late = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+  try {
+    while (server.status().length === 0) await delay(10, undefined, { signal: late });
+    await Promise.race([server.waitAcked(cache.sequence), delay(patience, undefined, { signal: late, ref: false })]);
+  } catch {
+    signal.throwIfAborted();
+  }
 }
