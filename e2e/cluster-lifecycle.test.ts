@@ -30,6 +30,7 @@ function machine() {
       'kernel/keys/root_maxkeys',
     ]
       .concat('kernel/keys/root_maxbytes', 'net/ipv4/ip_forward', 'net/netfilter/nf_conntrack_max')
+      .concat('fs/inotify/max_user_instances')
       .map((path) => `${path} ${read(join('/proc/sys', path))}`),
     resolver: read('/etc/resolv.conf'),
     cni: globSync('{/etc/cni/**,/opt/cni/**,/var/lib/cni/**,/var/lib/kubelet/**,/var/log/pods/**}'),
@@ -189,11 +190,26 @@ describe('the testbed’s life', function () {
   // Before anything has a process, in the middle, and when all runs but the state does not say so yet.
   const moments: Record<string, () => unknown> = {
     'has made the control plane’s namespaces': () => processes(name, 'control-plane').length > 0,
-    'has started the API server': () => runs('control-plane', 'kube-apiserver'),
-    'has started the kubelet': () => runs('node-1', 'kubelet'),
+    'has started the API server': () => find('control-plane', 'kube-apiserver'),
+    'has started the kubelet': () => find('node-1', 'kubelet'),
   };
-  const runs = (member: Member, program: string) =>
-    processes(name, member).some((pid) => commandLine(`${pid}`).split(' ')[0]?.endsWith(program));
+  const find = (member: Member, program: string) =>
+    processes(name, member).find((pid) => commandLine(`${pid}`).split(' ')[0]?.endsWith(program));
+  it('says which component ended, and what it said last, instead of waiting for it', async () => {
+    const starting = cluster('up', '--nodes', '1', '--no-dns');
+    const kubelet = await until('the kubelet', () => find('node-1', 'kubelet'), 60_000);
+    process.kill(kubelet, 'SIGKILL');
+    const { code, stderr } = await starting;
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^cluster: node-1\/kubelet has ended:\n(?: {2}.*\n)*All that it said: npm run cluster -- logs/m,
+    );
+    await up();
+    assert.equal((await status()).phase, 'ready');
+    await cluster('down');
+  });
+
   const killedWhen = async (reached: () => unknown) => {
     const starter = start('up', '--nodes', '1', '--no-dns');
     const ended = once(starter, 'exit');
@@ -212,7 +228,7 @@ describe('the testbed’s life', function () {
     });
 
   it('comes up after its starter was killed, and goes down after its state directory was lost', async () => {
-    await killedWhen(() => runs('control-plane', 'kube-apiserver'));
+    await killedWhen(() => find('control-plane', 'kube-apiserver'));
     await up();
     assert.equal((await status()).phase, 'ready');
     const namespaces = namespacesOf(name);

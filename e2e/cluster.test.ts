@@ -24,6 +24,7 @@ spec:
       - name: web
         image: ${testserverImage}
         imagePullPolicy: Never
+        ports: [{containerPort: 8080, hostPort: 8888}]
         readinessProbe: {httpGet: {path: /ready, port: 8080}, periodSeconds: 1}
 ---
 apiVersion: v1
@@ -33,6 +34,14 @@ spec:
   clusterIP: 10.96.7.7
   selector: {app: web}
   ports: [{name: http, port: 80, targetPort: 8080}, {name: echo, protocol: UDP, port: 80, targetPort: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside}
+spec:
+  type: LoadBalancer
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
 `;
 
 interface Pod {
@@ -128,19 +137,30 @@ describe('the testbed: Kubernetes with two nodes', function () {
     await assert.rejects(rig.connect(pods[0]?.status.podIP ?? '', 9), /ECONNREFUSED/);
   });
 
-  it('routes the load-balancer pool to every node', async () => {
-    // As an agent would: the address is made local to a node, on which something listens.
-    for (const [i, node] of (['node-1', 'node-2'] as const).entries()) {
-      const address = `10.90.200.${i + 1}`;
-      for (const each of ['node-1', 'node-2'] as const)
-        await rig.exec(each, 'ip', 'address', 'add', `${address}/32`, 'dev', 'lo');
-      // The kubelet of whichever node it reached.
-      const reply = await rig.fetch(`https://${address}:10250/healthz`);
-      assert.equal(reply.status, 401);
-      assert.match(await rig.exec(node, 'ip', '-o', 'address', 'show', 'dev', 'lo'), new RegExp(address));
+  it('serves node ports and host ports on the nodes’ addresses', async () => {
+    for (const [i, pod] of pods.entries()) {
+      const hostPort = await rig.fetch(`http://10.90.0.1${i + 1}:8888/`);
+      assert.equal((JSON.parse(hostPort.body) as Said).pod, pod.metadata.name);
+      assert.equal((await rig.fetch(`http://10.90.0.1${i + 1}:30080/`)).status, 200);
     }
+  });
+
+  it('routes the load-balancer pool to all nodes', async () => {
+    const path = '/api/v1/namespaces/default/services/outside/status';
+    await rig.kube.request({
+      method: 'PATCH',
+      path,
+      body: { status: { loadBalancer: { ingress: [{ ip: '10.90.200.9', ipMode: 'VIP' }] } } },
+    });
+    // kube-proxy of each node has to have seen it.
+    await until('the address to answer', () =>
+      rig.fetch('http://10.90.200.9/', { timeout: 2000 }).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    );
     const routes = await rig.exec('control-plane', 'ip', 'route', 'show', '10.90.200.0/24');
-    assert.match(routes, /10\.90\.0\.11[\s\S]*10\.90\.0\.12/);
+    assert.match(routes, /nexthop via 10\.90\.0\.11[\s\S]*nexthop via 10\.90\.0\.12/);
   });
 
   it('prints what a pod logged, and runs commands in it', async () => {

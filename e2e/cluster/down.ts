@@ -1,5 +1,6 @@
 import { destroyCgroups, testbedsWithCgroups } from './cgroups.ts';
 import { withLock } from './lock.ts';
+import { restoreLimits } from './machine-limits.ts';
 import type { Progress } from './progress.ts';
 import { checkName } from './settings.ts';
 import { removeState, testbedsWithState } from './state.ts';
@@ -11,6 +12,7 @@ import { removeState, testbedsWithState } from './state.ts';
 export async function destroy(name: string): Promise<void> {
   await destroyCgroups(name);
   removeState(name);
+  await restoreLimits();
 }
 
 export async function down(name: string, progress: Progress): Promise<void> {

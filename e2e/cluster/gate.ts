@@ -11,8 +11,9 @@ const halfOpen = { allowHalfOpen: true };
 
 createServer(halfOpen, (outside) => {
   const inside = connect({ host: '127.0.0.1', port: Number(port), ...halfOpen });
+  tie(outside, inside);
   inside.on('error', () => outside.destroy());
-  join(outside, inside);
+  outside.pipe(inside).pipe(outside);
 }).listen({ fd: 3 });
 
 // Every address of the testbed, by HTTP's CONNECT.
@@ -21,25 +22,23 @@ const anywhere = createHttpServer();
 anywhere.on('connect', (request, outside: Duplex, head: Buffer) => {
   const { hostname, port: wanted } = new URL(`tcp://${request.url}`);
   const inside = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(wanted), ...halfOpen });
+  tie(outside, inside);
   let connected = false;
   inside.once('connect', () => {
     connected = true;
     outside.write('HTTP/1.1 200 Connected\r\n\r\n');
     inside.write(head);
-    join(outside, inside);
+    outside.pipe(inside).pipe(outside);
   });
   inside.on('error', (error: NodeJS.ErrnoException) => {
     if (connected) outside.destroy();
     else outside.end(`HTTP/1.1 502 ${error.code}\r\n\r\n`);
   });
-  outside.on('error', () => inside.destroy());
 });
 anywhere.listen(path);
 
-/** What one side ends, the other ends after it; what is cut off on one side is cut off on the other. */
-function join(outside: Duplex, inside: Socket): void {
-  outside.pipe(inside).pipe(outside);
+/** What is cut off outside is cut off inside, also while it does not answer. */
+function tie(outside: Duplex, inside: Socket): void {
   outside.on('error', () => inside.destroy());
   outside.on('close', () => inside.destroy());
-  inside.on('close', () => outside.destroy());
 }

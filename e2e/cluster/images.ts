@@ -15,12 +15,12 @@ export const dnsImage = 'testbed.sluice.dev/coredns:1';
 export const testserverImage = 'testbed.sluice.dev/testserver:1';
 
 /** Archives of the images that every node has, packed where they are not there yet. */
-export async function ensureImages(settings: Settings, binaries: Binaries, progress: Progress): Promise<string[]> {
+export async function ensureImages(binaries: Binaries, progress: Progress): Promise<string[]> {
   const { coredns, testserver } = binaries;
   return Promise.all([
     ensurePause(progress),
     programImage(testserverImage, testserver, { Entrypoint: ['/testserver'], Cmd: ['serve'] }, progress),
-    ...(settings.dns ? [programImage(dnsImage, coredns, { Entrypoint: ['/coredns'] }, progress)] : []),
+    programImage(dnsImage, coredns, { Entrypoint: ['/coredns'] }, progress),
   ]);
 }
 

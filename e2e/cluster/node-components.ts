@@ -114,6 +114,9 @@ const proxyConfig = (settings: Settings, node: string) => ({
   clientConnection: { kubeconfig: kubeconfigFile(settings.name, 'kube-proxy'), qps: 200, burst: 400 },
   clusterCIDR: podCidr,
   bindAddress: '0.0.0.0',
+  // Once a second is the default, and what every test of a new Service would wait for.
+  nftables: { minSyncPeriod: '0.1s' },
+  iptables: { minSyncPeriod: '0.1s' },
   // These are the whole machine's; zero leaves them as they are.
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
 });

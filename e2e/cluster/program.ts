@@ -1,10 +1,12 @@
 import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { ensureBinaries } from './binaries.ts';
 import { componentsCommands } from './commands/components.ts';
 import { insideCommands } from './commands/inside.ts';
 import { named, toStderr } from './commands/options.ts';
 import { statusCommand } from './commands/status.ts';
 import { down } from './down.ts';
+import { ensureImages } from './images.ts';
 import { adminKubeconfig } from './pki.ts';
 import { controlPlaneAddress, defaults, nodeAddress, nodeName, nodeNumbers, type Settings } from './settings.ts';
 import { up } from './up.ts';
@@ -41,6 +43,13 @@ Environment:
   XDG_CACHE_HOME      where built programs are kept, in sluice/ (~/.cache)`,
     );
   upCommand(program);
+  program
+    .command('build')
+    .description('get everything that a testbed runs, without starting one')
+    .action(async () => {
+      const progress = toStderr();
+      await ensureImages(await ensureBinaries(progress), progress);
+    });
   named(program.command('down'))
     .description('end all of it and remove what is left, also after a crash')
     .addOption(new Option('--after-input', 'when standard input has ended: whoever holds its other end has').hideHelp())

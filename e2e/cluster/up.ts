@@ -11,6 +11,7 @@ import { destroy } from './down.ts';
 import { cacheDir } from './go-build.ts';
 import { ensureImages, loadImage } from './images.ts';
 import { withLock } from './lock.ts';
+import { raiseLimits } from './machine-limits.ts';
 import { createMember, entering, findInit } from './namespaces.ts';
 import { connectNode, controlPlaneRoutes, prepareControlPlaneNetwork, prepareNodeNetwork } from './network.ts';
 import { containerdSocket, nodeComponents, prepareNodeComponents, writeNodeConfig } from './node-components.ts';
@@ -23,6 +24,7 @@ import { type Command, run, script } from './shell.ts';
 import { chooseApiPort, gateComponent, startGate } from './start-gate.ts';
 import { createState, readState, writeState } from './state.ts';
 import { isTrue, watchUntil } from './watch-until.ts';
+import { whileRunning } from './while-running.ts';
 
 export interface UpResult {
   readonly settings: Settings;
@@ -41,7 +43,7 @@ export async function up(wanted: Settings, progress: Progress): Promise<UpResult
       hint: 'Run it with sudo, or in a container with --privileged.',
     });
   const binaries = await ensureBinaries(progress);
-  const images = await ensureImages(wanted, binaries, progress);
+  const images = await ensureImages(binaries, progress);
   return withLock(wanted.name, progress, async () => {
     const there = readState(wanted.name);
     if (there?.phase === 'ready' && members(there.settings).every((member) => findInit(wanted.name, member))) {
@@ -72,8 +74,10 @@ async function resume(settings: Settings, wanted: Settings, binaries: Binaries, 
     await progress.step(`${component.name} had ended: starting it again`, () => startAny(settings, component));
   }
   using kube = open(settings);
-  await progress.step('API server', () => ready(kube.client));
-  await progress.step('nodes ready', () => nodesReady(kube.client, settings));
+  const all = allComponents(settings, binaries);
+  await progress.step('API server', () => whileRunning(settings.name, all, ready(kube.client)));
+  if (settings.cni === 'none') return;
+  await progress.step('nodes ready', () => whileRunning(settings.name, all, nodesReady(kube.client, settings)));
 }
 
 export const startAny = (settings: Settings, component: Component): Promise<void> =>
@@ -83,6 +87,7 @@ async function start(settings: Settings, binaries: Binaries, images: readonly st
   const { name } = settings;
   const inits = await progress.step('certificates and namespaces', async () => {
     const [inits] = await Promise.all([createMembers(settings), writePki(settings)]);
+    await raiseLimits();
     return inits;
   });
   writeControlPlaneConfig(settings);
@@ -94,7 +99,7 @@ async function start(settings: Settings, binaries: Binaries, images: readonly st
   using kube = open(settings);
   await Promise.all([
     progress.step('API server', async () => {
-      await ready(kube.client);
+      await whileRunning(name, [etcd, apiServer] as Component[], ready(kube.client));
       await createAll(kube.client, [...nodeNumbers(settings).map(nodeObject), proxyBinding]);
       await Promise.all(controllers.map((component) => startComponent(name, component)));
     }),
@@ -112,10 +117,14 @@ async function start(settings: Settings, binaries: Binaries, images: readonly st
         .map((component) => startComponent(name, component)),
     );
   if (settings.dns) await createAll(kube.client, dnsObjects);
+  const all = allComponents(settings, binaries);
+  const wait = (title: string, work: () => Promise<void>) =>
+    progress.step(title, () => whileRunning(name, all, work()));
+  await wait('service accounts', () => accountsReady(kube.client));
+  // Without a pod network nothing of this comes, until somebody installs one.
   if (settings.cni === 'none') return;
-  await progress.step('nodes ready', () => nodesReady(kube.client, settings));
-  await progress.step('service accounts', () => accountsReady(kube.client));
-  if (settings.dns) await progress.step('DNS', () => dnsReady(kube.client));
+  await wait('nodes ready', () => nodesReady(kube.client, settings));
+  if (settings.dns) await wait('DNS', () => dnsReady(kube.client));
 }
 
 /** One after the other: they make the same parent cgroups. Gives their inits' process ids. */

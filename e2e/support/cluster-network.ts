@@ -27,21 +27,23 @@ export interface ClusterRequest {
  * A TCP connection from the control plane's network namespace, through the testbed's gate. Rejects with the error's code
  * (`ECONNREFUSED`) as its message when there is none.
  */
-export function connectThrough(gateSocket: string, address: string, port: number): Promise<Socket> {
+export function connectThrough(gateSocket: string, address: string, port: number, timeout = 10_000): Promise<Socket> {
   const host = address.includes(':') ? `[${address}]` : address;
   return new Promise((resolve, reject) => {
-    http
-      .request({ socketPath: gateSocket, method: 'CONNECT', path: `${host}:${port}`, agent: false })
-      .on('connect', (response, socket, head) => {
-        if (head.length > 0) socket.unshift(head);
-        if (response.statusCode === 200) resolve(socket as Socket);
-        else {
-          socket.destroy();
-          reject(new Error(response.statusMessage));
-        }
-      })
-      .on('error', reject)
-      .end();
+    const request = http.request({ socketPath: gateSocket, method: 'CONNECT', path: `${host}:${port}`, agent: false });
+    request.setTimeout(timeout, () =>
+      request.destroy(new Error(`${host}:${port}: no connection within ${timeout} ms`)),
+    );
+    request.on('connect', (response, socket, head) => {
+      socket.setTimeout(0);
+      if (head.length > 0) socket.unshift(head);
+      if (response.statusCode === 200) resolve(socket);
+      else {
+        socket.destroy();
+        reject(new Error(response.statusMessage));
+      }
+    });
+    request.on('error', reject).end();
   });
 }
 
@@ -55,7 +57,7 @@ export async function fetchThrough(
   const to = new URL(url);
   const secure = to.protocol === 'https:';
   const host = to.hostname.replace(/^\[|\]$/g, '');
-  const raw = await connectThrough(gateSocket, address ?? host, Number(to.port || (secure ? 443 : 80)));
+  const raw = await connectThrough(gateSocket, address ?? host, Number(to.port || (secure ? 443 : 80)), timeout);
   const socket = secure
     ? connectTls({
         socket: raw,

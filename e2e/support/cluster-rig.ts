@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { type KubeClient, openKube, pathOf, type RawObject } from '../../src/kube/index.ts';
@@ -7,7 +7,7 @@ import { type Binaries, ensureBinaries } from '../cluster/binaries.ts';
 import { type Component, componentPid, signalComponent, stopComponent } from '../cluster/component.ts';
 import { allComponents } from '../cluster/components.ts';
 import { auditLog } from '../cluster/control-plane.ts';
-import { down } from '../cluster/down.ts';
+import { down, knownTestbeds } from '../cluster/down.ts';
 import { loadImageEverywhere } from '../cluster/images.ts';
 import { entering } from '../cluster/namespaces.ts';
 import { adminKubeconfig } from '../cluster/pki.ts';
@@ -109,14 +109,14 @@ export function useCluster(options: ClusterOptions = {}): () => ClusterRig {
   };
 }
 
-/** By default a testbed named `test`, so that a person's own one is left alone. */
+/** By default a testbed of this process alone; one that is kept is named `test`. */
 export async function startCluster(options: ClusterOptions = {}): Promise<ClusterRig> {
-  const wanted = { ...defaults, name: 'test', ...options };
+  const wanted = { ...defaults, name: keep ? 'test' : `${ownPrefix}${process.pid}`, ...options };
   const progress = linesOf((line) => process.stderr.write(line));
   const guard = keep ? undefined : startGuard(wanted.name);
   try {
     // What an earlier run has left may hold anything.
-    if (!keep) await down(wanted.name, progress);
+    if (!keep) for (const name of [wanted.name, ...abandoned()]) await down(name, progress);
     const { settings } = await up(wanted, progress);
     return createRig(settings, await ensureBinaries(progress), async () => {
       // First, or it would take down what is started next under this name.
@@ -128,6 +128,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     throw error;
   }
 }
+
+const ownPrefix = 'test-';
+
+/** Testbeds of processes that have ended, and whose guards have ended before them. */
+const abandoned = (): string[] =>
+  knownTestbeds().filter((name) => {
+    const pid = new RegExp(`^${ownPrefix}(\\d+)$`).exec(name)?.[1];
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  });
 
 /** Takes the testbed down when this process ends in whichever way: the kernel closes the pipe. */
 function startGuard(name: string): ChildProcess {
