@@ -1,4 +1,4 @@
-import { chmod, rename, writeFile } from 'node:fs/promises';
+import { chmod, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -80,13 +80,24 @@ export class ExternalEnvoy {
 
   async #watch(): Promise<void> {
     const { signal } = this.#stop;
-    let uptime = 0;
+    let process: string | undefined;
     while (!signal.aborted) {
       const info = await this.admin.serverInfo({ signal, timeout: 1000 }).catch(() => undefined);
-      if (info !== undefined && info.uptime < uptime) this.#restarts++;
-      if (info !== undefined) uptime = info.uptime;
+      const now = info === undefined ? undefined : await this.#socketIdentity();
+      if (now !== undefined && process !== undefined && now !== process) this.#restarts++;
+      process = now ?? process;
       this.#become(info?.state === 'LIVE' ? 'ready' : 'waiting');
       await delay(this.#state === 'ready' ? calm : eager, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  /** Each process makes its admin socket anew; it says how long it has been up in seconds only. */
+  async #socketIdentity(): Promise<string | undefined> {
+    try {
+      const { ino, ctimeMs } = await stat(this.admin.socketPath);
+      return `${ino} ${ctimeMs}`;
+    } catch {
+      return undefined;
     }
   }
 
