@@ -160,9 +160,11 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
 }
 
 /** Who serves has no bearing on statuses: endpoints are the agents' business. */
-function selectionsOf(plane: ControlPlane, { features }: OperatorOptions): Selection[] {
+function selectionsOf(plane: ControlPlane, { features, mesh }: OperatorOptions): Selection[] {
+  // Nodes change with each kubelet's heartbeat: they are read only where their addresses are published.
+  const nodes = mesh.gatewayAddresses === 'nodes';
   return [
-    ...selectionsFor(plane, features, { nodes: true }).filter(({ kind }) => kind !== 'EndpointSlice'),
+    ...selectionsFor(plane, features, { nodes }).filter(({ kind }) => kind !== 'EndpointSlice'),
     { kind: 'CiliumLoadBalancerIPPool' },
     { kind: 'CiliumBGPLoadBalancerIPPool' },
   ];
