@@ -4,6 +4,7 @@ import { connectDirectly } from './connect.ts';
 import { Credentials } from './credentials.ts';
 import { EventStreamParser, type RawObject, type WatchEvent } from './event-stream.ts';
 import { faultOfStatus, KubeFault, type StatusBody } from './kube-fault.ts';
+import { connectThrough, proxyFor } from './proxy.ts';
 import { Transport, type WireAnswer } from './transport.ts';
 
 export interface KubeRequest {
@@ -67,7 +68,7 @@ export function openKube(options: KubeOptions): KubeClient {
 
 /** The same for an access that is known. */
 export function connectKube(access: Access, userAgent: string): KubeClient {
-  return new Client(access.cluster.server, access.namespace ?? 'default', new Credentials(access), userAgent);
+  return new Client(access, userAgent);
 }
 
 class Client implements KubeClient {
@@ -78,13 +79,19 @@ class Client implements KubeClient {
   readonly #transport: Transport;
   readonly #userAgent: string;
 
-  constructor(server: string, namespace: string, credentials: Credentials, userAgent: string) {
+  constructor(access: Access, userAgent: string) {
+    const { server, proxyUrl } = access.cluster;
     const url = serverUrl(server);
+    const proxy = proxyFor(url, proxyUrl);
     this.server = server;
-    this.namespace = namespace;
+    this.namespace = access.namespace ?? 'default';
     this.#prefix = url.pathname.replace(/\/$/, '');
-    this.#credentials = credentials;
-    this.#transport = new Transport(url, credentials, connectDirectly);
+    this.#credentials = new Credentials(access);
+    this.#transport = new Transport(
+      url,
+      this.#credentials,
+      proxy === undefined ? connectDirectly : connectThrough(proxy),
+    );
     this.#userAgent = userAgent;
   }
 

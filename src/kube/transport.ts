@@ -1,6 +1,7 @@
 import http from 'node:http';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Connect, connectTls } from './connect.ts';
@@ -52,7 +53,7 @@ export class Transport {
     this.#server = server;
     this.#credentials = credentials;
     this.#connect = connect;
-    if (server.protocol === 'http:') this.#agent = new http.Agent({ keepAlive: true });
+    if (server.protocol === 'http:') this.#agent = agentOf(new http.Agent({ keepAlive: true }), () => this.#tcp());
   }
 
   /** Resolves with the answer's head. Rejects with whatever the socket said, or the signal's reason. */
@@ -104,22 +105,19 @@ export class Transport {
       return session;
     }
     let first: TLSSocket | undefined = socket;
-    const agent = new https.Agent({ keepAlive: true });
-    agent.createConnection = (_options, callback) => {
+    this.#agent = agentOf(new https.Agent({ keepAlive: true }), async () => {
       const ready = first;
       first = undefined;
       if (ready?.destroyed === false) return ready;
-      this.#credentials
-        .tls()
-        .then((tls) => connectTls(this.#server, { ...tls, ALPNProtocols: ['http/1.1'] }, this.#connect))
-        .then(
-          (stream) => callback?.(null, stream),
-          (error: Error) => callback?.(error, undefined as never),
-        );
-      return undefined;
-    };
-    this.#agent = agent;
+      const tls = { ...(await this.#credentials.tls()), ALPNProtocols: ['http/1.1'] };
+      return connectTls(this.#server, tls, this.#connect);
+    });
     return undefined;
+  }
+
+  #tcp(): Promise<Socket> {
+    const { hostname, port } = this.#server;
+    return this.#connect(hostname.replace(/^\[|\]$/g, ''), Number(port || 80));
   }
 
   #sendByHttp1({ method, path, headers, body, signal }: WireRequest): Promise<WireAnswer> {
@@ -140,6 +138,18 @@ export class Transport {
       request.end(body);
     });
   }
+}
+
+/** An agent whose connections are made our way. */
+function agentOf<A extends http.Agent>(agent: A, connect: () => Promise<Socket>): A {
+  agent.createConnection = (_options, callback) => {
+    connect().then(
+      (socket) => callback?.(null, socket),
+      (error: Error) => callback?.(error, undefined as never),
+    );
+    return undefined;
+  };
+  return agent;
 }
 
 /** One HTTP/2 connection, which does not keep the process alive while nothing is asked through it. */
