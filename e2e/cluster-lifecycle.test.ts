@@ -238,17 +238,31 @@ describe('the testbed’s life', function () {
     assertNothingIsLeft(namespaces);
   });
 
-  it('goes down with the process that holds its guard’s input', async () => {
-    await up();
-    const namespaces = namespacesOf(name);
-    const guard = spawn(process.execPath, [join(root, 'e2e/cluster/main.ts'), 'down', '--after-input'], {
-      env: userEnv({ SLUICE_CLUSTER_DIR: join(dir, 'state'), SLUICE_CLUSTER_NAME: name }),
-      stdio: ['pipe', 'ignore', 'inherit'],
+  it('goes down with the test process that used it, however that ends', async () => {
+    const rig = JSON.stringify(join(root, 'e2e/support/cluster-rig.ts'));
+    const code = `
+      import { startCluster } from ${rig};
+      const { settings } = await startCluster({ name: '${name}', nodes: 1, dns: false });
+      console.log('up', settings.name);
+      setInterval(() => {}, 1000);`;
+    const user = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      env: userEnv({ SLUICE_CLUSTER_DIR: join(dir, 'state'), SLUICE_CLUSTER: '' }),
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const ended = once(guard, 'exit');
-    assert.equal((await status()).phase, 'ready');
-    guard.stdin.end();
-    assert.deepEqual(await ended, [0, null]);
+    const [printed] = (await once(user.stdout.setEncoding('utf8'), 'data')) as [string];
+    assert.equal(printed, `up ${name}\n`);
+    const namespaces = namespacesOf(name);
+    user.kill('SIGKILL');
+    await once(user, 'exit');
+    await until('the testbed to be gone', () => !existsSync(join(dir, 'state')) && cgroupsOf(name).length === 0);
+    // Its guard ends last.
+    await until(
+      'its guard to end',
+      () =>
+        !allProcesses().some(
+          (pid) => /cluster\/main.ts down/.test(commandLine(pid)) && commandLine(pid).includes(`--name ${name} `),
+        ),
+    );
     assertNothingIsLeft(namespaces);
   });
 });

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { writeImage } from '../tools/oci/archive.ts';
 import { testserverImage } from './cluster/images.ts';
 import { isTrue, watchUntil } from './cluster/watch-until.ts';
 import { type ClusterRig, useCluster } from './support/cluster-rig.ts';
+import { temporaryDir } from './support/proxy-rig.ts';
 import { until } from './support/until.ts';
 
 /** Two pods, one on each node, and a Service for them. */
@@ -177,6 +180,27 @@ describe('the testbed: Kubernetes with two nodes', function () {
     const processes = await rig.exec('node-2', 'ps', '-eo', 'args');
     assert.match(processes, /kubelet/);
     assert.doesNotMatch(processes, /kube-apiserver/);
+  });
+
+  it('runs images that were loaded from an archive', async () => {
+    const dir = temporaryDir();
+    try {
+      const reference = 'example.com/tests/mine:1';
+      const entries = [
+        { path: '/mine', type: 'file', mode: 0o755, content: { from: rig.binaries.testserver } },
+      ] as const;
+      const config = { Entrypoint: ['/mine', 'lookup', 'localhost'] };
+      const { path } = writeImage(
+        { reference, layers: [{ name: 'mine', entries }], config },
+        join(dir.path, 'mine.tar'),
+      );
+      await rig.load(path);
+      await rig.kubectl('run', 'mine', `--image=${reference}`, '--image-pull-policy=Never', '--restart=Never');
+      await rig.waitFor('Pod', 'mine', 'its end', (pod) => (pod?.status as { phase?: string })?.phase === 'Succeeded');
+      assert.match(await rig.kubectl('logs', 'mine'), /^127\.0\.0\.1$/m);
+    } finally {
+      dir[Symbol.dispose]();
+    }
   });
 
   it('keeps a record of verbs and resources by user, without contents', async () => {

@@ -16,8 +16,6 @@ const missing = [
   ['procps', has('sysctl')],
   ['mount', has('mount')],
   ['util-linux', has('nsenter') && has('unshare') && has('setsid')],
-  ['libc6-dev', existsSync('/usr/include/stdlib.h')],
-  ['libc-bin', has('ldd')],
 ]
   .filter(([, present]) => !present)
   .map(([name]) => name);

@@ -54,8 +54,9 @@ export function controlPlaneComponents(settings: Settings, binaries: Binaries): 
       'allocate-node-cidrs': false,
       'cluster-cidr': podCidr,
       'service-cluster-ip-range': serviceCidr,
+      // Sooner than the default of 50 s, so that tests of lost nodes end; late enough for a busy machine.
       'node-monitor-period': '2s',
-      'node-monitor-grace-period': '16s',
+      'node-monitor-grace-period': '30s',
     }),
     component('kube-scheduler', binaries['kube-scheduler'], clientFlags(name, 'kube-scheduler')),
   ];

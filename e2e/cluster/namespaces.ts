@@ -41,7 +41,7 @@ exec setsid unshare ${kindsOf(member).join(' ')} --fork --propagation private --
       'sh',
       init,
     ],
-    { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    { detached: true, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {

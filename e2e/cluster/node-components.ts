@@ -101,6 +101,7 @@ const kubeletConfig = (settings: Settings, node: string) => ({
   evictionHard: { 'nodefs.available': '0%', 'imagefs.available': '0%', 'memory.available': '50Mi' },
   serializeImagePulls: false,
   nodeStatusUpdateFrequency: '4s',
+  nodeLeaseDurationSeconds: 20,
   kubeAPIQPS: 200,
   kubeAPIBurst: 400,
   eventRecordQPS: 0,

@@ -43,7 +43,10 @@ export async function startGate(settings: Settings): Promise<void> {
   const log = openSync(logFile(settings.name, gate.name), 'a');
   const command = entering({ name: settings.name, member: gate.member, scope: 'network', owned: true }, gate.command);
   const [file = '', ...args] = command;
-  const child = spawn(file, args, { detached: true, env: componentEnv, stdio: ['ignore', log, log, fd] });
+  const child = spawn(file, args, {
+    ...{ detached: true, cwd: '/', env: componentEnv },
+    stdio: ['ignore', log, log, fd],
+  });
   await once(child, 'spawn');
   child.unref();
   closeSync(log);
