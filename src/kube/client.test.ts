@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { connectKube } from './client.ts';
 import type { KubeClient, WatchEvent } from './index.ts';
-import { TestPki, TlsServer } from './testing/tls-server.ts';
+import { Relay, TestPki, TlsServer } from './testing/tls-server.ts';
 
 interface Echo {
   readonly path: string;
@@ -191,6 +191,40 @@ describe('requests to an API server', () => {
       await get('/first');
       server.handler = handler;
     }
+  });
+
+  it('notice a server that is gone without a word, and make another connection', async () => {
+    server = await TlsServer.start(pki);
+    const relay = await Relay.to(server.port);
+    const cluster = { name: 'c', server: relay.url, caFile: pki.path('ca.crt'), skipTLSVerify: false };
+    client = connectKube({ cluster, user: { name: 'u' } }, 'sluice-test/1', { after: 20, timeout: 20 });
+    const { handler } = server;
+    server.handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write(events(1));
+    };
+    await assert.rejects(
+      watch({}, () => relay.freeze()),
+      { code: 'KUBE_UNREACHABLE' },
+    );
+    server.handler = handler;
+    await get('/api');
+    assert.equal(server.connections, 2);
+    await relay.close();
+  });
+
+  it('keep a silent connection whose server is there', async () => {
+    server = await TlsServer.start(pki);
+    const cluster = { name: 'c', server: server.url, caFile: pki.path('ca.crt'), skipTLSVerify: false };
+    client = connectKube({ cluster, user: { name: 'u' } }, 'sluice-test/1', { after: 5, timeout: 5000 });
+    const pinged = server.pings(5);
+    server.handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write(events(1));
+      void pinged.then(() => response.end());
+    };
+    await watch();
+    assert.equal(server.connections, 1);
   });
 
   it('show a certificate', async () => {

@@ -5,7 +5,7 @@ import { Credentials } from './credentials.ts';
 import { EventStreamParser, type RawObject, type WatchEvent } from './event-stream.ts';
 import { faultOfStatus, KubeFault, type StatusBody } from './kube-fault.ts';
 import { connectThrough, proxyFor } from './proxy.ts';
-import { Transport, type WireAnswer } from './transport.ts';
+import { type PingTimes, Transport, type WireAnswer } from './transport.ts';
 
 export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -67,8 +67,8 @@ export function openKube(options: KubeOptions): KubeClient {
 }
 
 /** The same for an access that is known. */
-export function connectKube(access: Access, userAgent: string): KubeClient {
-  return new Client(access, userAgent);
+export function connectKube(access: Access, userAgent: string, ping?: PingTimes): KubeClient {
+  return new Client(access, userAgent, ping);
 }
 
 class Client implements KubeClient {
@@ -79,7 +79,7 @@ class Client implements KubeClient {
   readonly #transport: Transport;
   readonly #userAgent: string;
 
-  constructor(access: Access, userAgent: string) {
+  constructor(access: Access, userAgent: string, ping: PingTimes | undefined) {
     const { server, proxyUrl } = access.cluster;
     const url = serverUrl(server);
     const proxy = proxyFor(url, proxyUrl);
@@ -91,6 +91,7 @@ class Client implements KubeClient {
       url,
       this.#credentials,
       proxy === undefined ? connectDirectly : connectThrough(proxy),
+      ping,
     );
     this.#userAgent = userAgent;
   }

@@ -29,9 +29,13 @@ const STREAMS = 100;
 /** Bytes in flight for each stream and for a connection: the default of 64 KiB makes a list wait for every round trip. */
 const STREAM_WINDOW = 1 << 20;
 const CONNECTION_WINDOW = 16 << 20;
-/** ms of silence after which a connection is asked whether it is there, and after which no answer means that it is not. */
-const PING_AFTER = 15_000;
-const PING_TIMEOUT = 10_000;
+/** When a silent connection is asked whether it is there, and when no answer means that it is not; ms. */
+export interface PingTimes {
+  readonly after: number;
+  readonly timeout: number;
+}
+
+const PING: PingTimes = { after: 15_000, timeout: 10_000 };
 
 /**
  * Requests to one API server. By HTTP/2, where all watches are streams of one connection: by HTTP/1.1 each of some twenty
@@ -45,12 +49,14 @@ export class Transport {
   readonly #server: URL;
   readonly #connect: Connect;
   readonly #credentials: Credentials;
+  readonly #ping: PingTimes;
   #sessions: Session[] = [];
   #connecting: Promise<Session | undefined> | undefined;
   #agent: http.Agent | https.Agent | undefined;
 
-  constructor(server: URL, credentials: Credentials, connect: Connect) {
+  constructor(server: URL, credentials: Credentials, connect: Connect, ping = PING) {
     this.#server = server;
+    this.#ping = ping;
     this.#credentials = credentials;
     this.#connect = connect;
     if (server.protocol === 'http:') this.#agent = agentOf(new http.Agent({ keepAlive: true }), () => this.#tcp());
@@ -100,7 +106,7 @@ export class Transport {
   async #open(): Promise<Session | undefined> {
     const socket = await connectTls(this.#server, await this.#credentials.tls(), this.#connect);
     if (socket.alpnProtocol === 'h2') {
-      const session = new Session(this.#server.origin, socket);
+      const session = new Session(this.#server.origin, socket, this.#ping);
       this.#sessions.push(session);
       return session;
     }
@@ -156,10 +162,13 @@ function agentOf<A extends http.Agent>(agent: A, connect: () => Promise<Socket>)
 class Session {
   streams = 0;
   readonly #session: ClientHttp2Session;
-  #pinging: NodeJS.Timeout | undefined;
-  #heard = performance.now();
+  readonly #socket: TLSSocket;
+  readonly #times: PingTimes;
+  #heard = 0;
 
-  constructor(origin: string, socket: TLSSocket) {
+  constructor(origin: string, socket: TLSSocket, times: PingTimes) {
+    this.#socket = socket;
+    this.#times = times;
     this.#session = http2.connect(origin, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
@@ -169,11 +178,8 @@ class Session {
     this.#session.setLocalWindowSize(CONNECTION_WINDOW);
     // Streams report what ended them; without a listener the session's error would end the process.
     this.#session.on('error', () => {});
-    this.#session.once('close', () => clearInterval(this.#pinging));
-    socket.on('data', () => {
-      this.#heard = performance.now();
-    });
-    this.#pinging = setInterval(() => this.#ping(), PING_AFTER).unref();
+    const pinging = setInterval(() => this.#ping(), times.after).unref();
+    this.#session.once('close', () => clearInterval(pinging));
     this.#session.unref();
   }
 
@@ -219,8 +225,12 @@ class Session {
 
   /** A connection that a firewall forgot, or whose peer lost its power, gives no error for many minutes. */
   #ping(): void {
-    if (!this.usable || performance.now() - this.#heard < PING_AFTER) return;
-    const timer = setTimeout(() => this.#session.destroy(new Error('no answer to a ping')), PING_TIMEOUT).unref();
+    const { bytesRead } = this.#socket;
+    const heard = bytesRead !== this.#heard;
+    this.#heard = bytesRead;
+    if (heard || !this.usable) return;
+    const silent = (): void => this.#session.destroy(new Error('the connection is silent, also when asked'));
+    const timer = setTimeout(silent, this.#times.timeout).unref();
     this.#session.ping(() => clearTimeout(timer));
   }
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -97,6 +97,18 @@ export class TlsServer {
     return `https://127.0.0.1:${this.port}`;
   }
 
+  /** Resolves when clients that connect from now on have pinged so often. */
+  pings(count: number): Promise<void> {
+    let left = count;
+    return new Promise((resolve) => {
+      (this.#server as http2.Http2SecureServer).on('session', (session) =>
+        session.on('ping', () => {
+          if (--left === 0) resolve();
+        }),
+      );
+    });
+  }
+
   /** All connections at once, without a word. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -105,6 +117,51 @@ export class TlsServer {
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.cut();
+    await closed;
+  }
+}
+
+/** Passes bytes between a client and a server, until it is frozen: then it keeps the connections, and passes nothing. */
+export class Relay {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(port: number) {
+    this.#server = createServer((client) => {
+      const server = connect({ host: '127.0.0.1', port });
+      for (const [from, to] of [
+        [client, server],
+        [server, client],
+      ] as const) {
+        this.#sockets.add(from);
+        from.on('error', () => {});
+        from.once('close', () => to.destroy());
+        from.pipe(to);
+      }
+    });
+  }
+
+  static async to(port: number): Promise<Relay> {
+    const relay = new Relay(port);
+    await new Promise<void>((resolve) => relay.#server.listen(0, '127.0.0.1', resolve));
+    return relay;
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** The connections that there are; later ones are not. */
+  freeze(): void {
+    for (const socket of this.#sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 }
