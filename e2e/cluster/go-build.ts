@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { withLock } from './lock.ts';
 import type { Progress } from './progress.ts';
 import { ensureGo } from './setup.ts';
 import { run } from './shell.ts';
@@ -25,29 +26,29 @@ export async function ensureBuilt(module: GoModule, progress: Progress): Promise
   const source = join(import.meta.dirname, 'go', module.name);
   const out = join(cacheDir(), module.name, fingerprint(source, module));
   if (existsSync(out)) return out;
-  const go = await ensureGo(progress);
-  const fresh = `${out}.${process.pid}`;
-  mkdirSync(fresh, { recursive: true });
-  try {
-    for (const path of module.packages) {
-      const program = path === '.' ? module.name : basename(path);
-      await progress.step(`${program}, from its Go module (once)`, () =>
-        run(
-          [go, 'build', '-trimpath', '-buildvcs=false', `-ldflags=-s -w ${module.ldflags?.join(' ') ?? ''}`].concat(
-            '-o',
-            join(fresh, program),
-            path,
-          ),
-          { cwd: source, env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' } },
-        ),
-      );
-    }
-    // Renamed when whole: being there is enough. Another starter may have been faster, with the same result.
-    if (!existsSync(out)) renameSync(fresh, out);
-  } finally {
-    rmSync(fresh, { recursive: true, force: true });
-  }
+  // Two at once would take the machine's cores from each other for minutes, for the same result.
+  await withLock(`build:${module.name}`, progress, async () => {
+    if (!existsSync(out)) await build(module, source, out, progress);
+  });
   return out;
+}
+
+async function build(module: GoModule, source: string, out: string, progress: Progress): Promise<void> {
+  const go = await ensureGo(progress);
+  const fresh = `${out}.new`;
+  // Of a build that was killed.
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  const flags = ['-trimpath', '-buildvcs=false', `-ldflags=-s -w ${module.ldflags?.join(' ') ?? ''}`];
+  const options = { cwd: source, env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' } };
+  for (const path of module.packages) {
+    const program = path === '.' ? module.name : basename(path);
+    await progress.step(`${program}, from its Go module (once)`, () =>
+      run([go, 'build', ...flags, '-o', join(fresh, program), path], { ...options, title: `build of ${path}` }),
+    );
+  }
+  // Renamed when it is whole: being there is enough.
+  renameSync(fresh, out);
 }
 
 function fingerprint(source: string, module: GoModule): string {

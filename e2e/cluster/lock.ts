@@ -4,11 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Progress } from './progress.ts';
 
 /**
- * One starter or stopper of a testbed at a time. An abstract socket's name is free again as soon as its owner has ended,
+ * One command at a time on what `name` stands for: a testbed, a build. An abstract socket's name is free again as soon as its owner has ended,
  * however it ended: there is nothing stale to clean up.
  */
 export async function withLock<T>(name: string, progress: Progress, work: () => Promise<T>): Promise<T> {
-  const server = await progress.step(`waiting for another command on testbed ${name}`, () => acquire(name));
+  const server = await progress.step(`waiting for another command on ${name}`, () => acquire(name));
   try {
     return await work();
   } finally {

@@ -85,6 +85,7 @@ function upCommand(program: Command): void {
       defaults.apiPort,
     )
     .action(async (settings: Settings) => {
+      process.once('SIGINT', interrupted);
       const result = await up(settings, toStderr());
       const where = result.settings;
       const nodes = nodeNumbers(where).map((number) => `${nodeName(number)} ${nodeAddress(where, number)}`);
@@ -93,6 +94,11 @@ function upCommand(program: Command): void {
           `export KUBECONFIG=${adminKubeconfig(where.name)}\n`,
       );
     });
+}
+
+function interrupted(): void {
+  process.stderr.write('cluster: interrupted; `down` removes what was started, and the next `up` does, too\n');
+  process.exit(130);
 }
 
 function wholeNumber(text: string): number {
