@@ -6,6 +6,7 @@ import type { ObjectStatus } from '../mesh/model/index.ts';
 import type { Collection, Table } from '../store/index.ts';
 import { AddressFeed } from './address-feed.ts';
 import { ClassCreator } from './class-creator.ts';
+import { EnvoyConfigPublisher } from './envoy-config-publisher.ts';
 import { EventRecorder } from './events.ts';
 import type { LiveObjects } from './live-objects.ts';
 import { ServiceWriter } from './service-writer.ts';
@@ -22,6 +23,7 @@ export interface LeaderWorkOptions {
   /** Of objects that could not be read. */
   readonly unread: Collection<readonly Diagnostic[]>;
   readonly createClasses: boolean;
+  readonly publishEnvoyConfigs: boolean;
   readonly log: Log;
 }
 
@@ -32,6 +34,7 @@ export class LeaderWork {
   readonly events: EventRecorder;
   readonly #addresses: AddressFeed;
   readonly #classes: ClassCreator | undefined;
+  readonly #publisher: EnvoyConfigPublisher | undefined;
   #abort = new AbortController();
 
   constructor(options: LeaderWorkOptions) {
@@ -51,6 +54,7 @@ export class LeaderWork {
       uidOf: (ref) => live.uidOf(ref),
       log,
     });
+    this.#publisher = options.publishEnvoyConfigs ? new EnvoyConfigPublisher({ client, plane, live, log }) : undefined;
     this.#classes = options.createClasses ? new ClassCreator(client, log) : undefined;
   }
 
@@ -60,6 +64,7 @@ export class LeaderWork {
     this.services.start();
     this.events.start();
     this.#classes?.start();
+    this.#publisher?.start();
     const { signal } = this.#abort;
     await this.#addresses.start(signal).catch((error: unknown) => {
       // The term is over already.
@@ -72,7 +77,8 @@ export class LeaderWork {
     this.#abort.abort();
     this.#addresses.stop();
     this.#classes?.stop();
-    const writers = [this.statuses, this.services, this.events];
+    const others = this.#publisher === undefined ? [] : [this.#publisher];
+    const writers = [this.statuses, this.services, this.events, ...others];
     for (const writer of writers) writer.stop();
     await Promise.all(writers.map((writer) => writer.idle()));
   }

@@ -8,6 +8,7 @@ import { observePlane } from '../agent/plane-metrics.ts';
 import type { Diagnostic } from '../api/index.ts';
 import { openKube } from '../kube/index.ts';
 import { createLog } from '../lib/log.ts';
+import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
 import { applyBatch } from '../mesh/inputs.ts';
 import type { ObjectStatus } from '../mesh/model/index.ts';
 import { openKubernetesSource, type Selection } from '../sources/index.ts';
@@ -60,7 +61,14 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
     }),
   );
   const planeMetrics = observePlane(metrics.meter);
-  const plane = createControlPlane({ mesh: options.mesh, onFlush: (info) => planeMetrics.flushed(info) });
+  const plane = createControlPlane({
+    mesh: options.mesh,
+    // Published configurations are made of whole tables.
+    ...(options.publishEnvoyConfigs
+      ? { encode: { ...defaultEncodeOptions, bucketThreshold: Number.POSITIVE_INFINITY } }
+      : {}),
+    onFlush: (info) => planeMetrics.flushed(info),
+  });
   planeMetrics.watch(plane);
   const problems = plane.store.table<readonly Diagnostic[]>('operator.problems');
   const unreadable = plane.store.table<readonly Diagnostic[]>('operator.unreadable');
@@ -119,6 +127,7 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
     problems,
     unread: unreadable,
     createClasses: options.createClasses,
+    publishEnvoyConfigs: options.publishEnvoyConfigs,
     log,
   });
   observeOperator(metrics.meter, { election, ...work });

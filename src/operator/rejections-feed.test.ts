@@ -1,5 +1,5 @@
 import type { Rejection } from '../mesh/envoy/resource.ts';
-import { encodeRejections, rejectionReportName } from '../status/index.ts';
+import { encodeRejections, rejectionLabel, rejectionReportName } from '../status/index.ts';
 import { RejectionsFeed } from './rejections-feed.ts';
 import { Cluster } from './testing/rig.ts';
 
@@ -15,10 +15,11 @@ describe('what agents report', () => {
   it('is in the table once, whoever says it, and goes with the last report', async () => {
     const cluster = new Cluster();
     const table = cluster.store.table<Rejection>('rejections');
+    const labels = { [rejectionLabel]: 'true' };
     const path = (node: string) => `/api/v1/namespaces/kube-system/configmaps/${rejectionReportName(node)}`;
     const report = (node: string, ...list: Rejection[]) =>
       cluster.api.put(path(node), {
-        metadata: { name: rejectionReportName(node), namespace: 'kube-system' },
+        metadata: { name: rejectionReportName(node), namespace: 'kube-system', labels },
         data: encodeRejections(list),
       });
     report('a', rejection('t'), rejection('u', 'at a'));
@@ -34,7 +35,10 @@ describe('what agents report', () => {
     await until('t: no', 'u: at a');
     report('a');
     await until('t: no', 'u: at b');
-    cluster.api.put(path('b'), { metadata: { name: rejectionReportName('b') }, data: { 'rejections.json': '{' } });
+    cluster.api.put(path('b'), {
+      metadata: { name: rejectionReportName('b'), labels },
+      data: { 'rejections.json': '{' },
+    });
     await until();
     report('c', rejection('t'));
     await until('t: no');

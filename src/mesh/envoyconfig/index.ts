@@ -7,5 +7,6 @@ export { decodeResource } from './encode.ts';
 export { ownedResources } from './owned-resources.ts';
 export type { Redirect } from './placed.ts';
 export { defaultPortRange, type PortRange } from './ports.ts';
+export { publishedLabel } from './published.ts';
 export { toCiliumEnvoyConfig } from './to-envoy-config.ts';
 export { type EnvoyConfigOptions, type EnvoyConfigOutputs, translateEnvoyConfig } from './translate.ts';

@@ -11,6 +11,7 @@ import { needEndpoints } from './endpoints.ts';
 import { adminCluster, type EnvoyConfigObject } from './names.ts';
 import { placeEnvoyConfig, type Redirect } from './placed.ts';
 import { type PlaceAsk, type PortRange, placeListeners, type TakenBind } from './ports.ts';
+import { isPublished } from './published.ts';
 
 export interface EnvoyConfigOptions {
   /** The Node whose labels `nodeSelector` is matched against. Absent: every object is ours, there is but one node. */
@@ -51,7 +52,7 @@ export function translateEnvoyConfig(
     {
       name: 'envoyconfig',
       map: (fetch, object) => {
-        if (!isHere(fetch, tables, object, options.nodeName)) return [];
+        if (isPublished(object) || !isHere(fetch, tables, object, options.nodeName)) return [];
         const result = compileEnvoyConfig(object);
         return [[result.key, result]];
       },

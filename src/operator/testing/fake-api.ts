@@ -70,7 +70,9 @@ export class FakeApi {
     if (isApply && present !== undefined && query?.force !== 'true') throw fault(409, 'Conflict', path);
     if (isApply) return this.put(target, applied(present, sent));
     if (present === undefined) {
-      const items = [...this.objects].filter(([key]) => isIn(key, target)).map(([, object]) => object);
+      const items = [...this.objects]
+        .filter(([key, object]) => isIn(key, target) && fits(object, query))
+        .map(([, object]) => object);
       const isCollection = resources.some(({ plural }) => target.endsWith(`/${plural}`));
       if (method === 'GET' && isCollection) return { metadata: { resourceVersion: String(this.#version) }, items };
       throw fault(404, 'NotFound', path);
@@ -97,6 +99,7 @@ export class FakeApi {
     const from = Number(query?.resourceVersion ?? 0);
     const push = (event: WatchEvent) => {
       if (Number(event.object.metadata?.resourceVersion) <= from && event.type !== 'DELETED') return;
+      if (!fits(event.object, query)) return;
       events.push(event);
       wake();
     };
@@ -117,6 +120,12 @@ export class FakeApi {
   #tell(path: string, event: WatchEvent): void {
     for (const watcher of this.#watchers) if (isIn(path, watcher.path)) watcher.push(event);
   }
+}
+
+/** Selectors of one label only: `key=value`. */
+function fits({ metadata }: RawObject, query: KubeRequest['query']): boolean {
+  const [key = '', value] = query?.labelSelector?.split('=') ?? [];
+  return value === undefined || (metadata?.labels as Record<string, string> | undefined)?.[key] === value;
 }
 
 /** Also of a collection of all namespaces. */
