@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** ms: the first wait, and the longest. */
 const FIRST = 200;
-const LONGEST = 10_000;
+const LONGEST = 5_000;
 
 /** Both in ms. */
 export interface BackoffOptions {
