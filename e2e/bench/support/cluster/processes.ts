@@ -28,10 +28,10 @@ export function processesOf(testbed: string, role: Role): Processes {
 
 function isOf(pid: number, testbed: string, role: Role): boolean {
   try {
-    if (!readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/sluice-cluster-${testbed}-`)) return false;
+    if (!readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(`/sluice-cluster-${testbed}/`)) return false;
     const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     if (role === 'envoy') return /(^|\/)envoy$/.test(program);
-    const main = args.findIndex((arg) => arg.endsWith('/cli/main.js'));
+    const main = args.findIndex((arg) => arg.endsWith('/sluice'));
     return main >= 0 && args[main + 1] === role;
   } catch {
     return false; // gone meanwhile
