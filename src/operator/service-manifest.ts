@@ -3,16 +3,20 @@ import { isRecord, type Json, recordsOf } from './json.ts';
 
 export const fieldManager = 'sluice-operator';
 
+/** metav1.OwnerReference */
+export interface OwnerReference {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly name?: string;
+  readonly uid?: string;
+  readonly controller?: boolean;
+}
+
 /** What is kept of a live Service: what we would write, and what of it is ours already. */
 export interface ServiceManifest {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  readonly owners: readonly {
-    readonly uid?: unknown;
-    readonly controller?: unknown;
-    readonly kind?: unknown;
-    readonly name?: unknown;
-  }[];
+  readonly owners: readonly OwnerReference[];
   readonly spec: Json;
   /** Keys that we applied: without our wanting them any more they go. */
   readonly ownLabels: readonly string[];

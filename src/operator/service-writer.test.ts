@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Diagnostic, ObjectRef } from '../api/index.ts';
+import { type Diagnostic, GATEWAY_GROUP, type ObjectRef } from '../api/index.ts';
 import type { LoadBalancerService } from '../mesh/model/index.ts';
 import { ServiceWriter } from './service-writer.ts';
 import { fault } from './testing/fake-api.ts';
@@ -93,16 +93,21 @@ describe('a writer of load balancer Services', () => {
   });
 
   it('deletes those that nobody wants, and only those that it has made', async () => {
+    const gateway = (name: string): ObjectRef => ({ group: GATEWAY_GROUP, kind: 'Gateway', namespace: 'shop', name });
+    for (const name of ['a', 'b', 'c']) rig.create(gateway(name), { metadata: { uid: `uid-${name}` } });
     rig.create(service('cilium-gateway-of-cilium'), { spec: { type: 'LoadBalancer' } });
     rig.create(service('lb'), { spec: { type: 'LoadBalancer' } });
-    rig.want(wanted('a'), wanted('b'));
+    rig.want(wanted('a'), wanted('b'), wanted('c'));
     rig.writer.start();
     await rig.writer.idle();
     rig.desired.delete('shop/cilium-gateway-a');
+    // With its Gateway it is the garbage collector's.
+    rig.live.delete(gateway('c'));
+    rig.desired.delete('shop/cilium-gateway-c');
     rig.store.flush();
     await rig.writer.idle();
-    const names = [...rig.api.objects.values()].map(({ metadata }) => metadata?.name).sort();
-    assert.deepEqual(names, ['cilium-gateway-b', 'cilium-gateway-of-cilium', 'lb']);
+    const names = [...rig.api.objects.keys()].flatMap((path) => /services\/(.*)$/.exec(path)?.[1] ?? []).sort();
+    assert.deepEqual(names, ['cilium-gateway-b', 'cilium-gateway-c', 'cilium-gateway-of-cilium', 'lb']);
   });
 
   it('takes over what the same owner has there already', async () => {
@@ -127,6 +132,25 @@ describe('a writer of load balancer Services', () => {
     await rig.api.client().request({ method: 'DELETE', path: '/api/v1/namespaces/shop/services/cilium-gateway-a' });
     while (rig.problems.size > 0) await new Promise(setImmediate);
     assert.equal((rig.get(foreign).spec as LoadBalancerService['spec']).type, 'LoadBalancer');
+  });
+
+  it('waits for the one of a Gateway before it of the same name to go', async () => {
+    const gateway: ObjectRef = { group: GATEWAY_GROUP, kind: 'Gateway', namespace: 'shop', name: 'a' };
+    rig.create(gateway, { metadata: { uid: 'uid-a' } });
+    rig.writer.start();
+    rig.want(wanted('a'));
+    await rig.writer.idle();
+    rig.create(gateway, { metadata: { uid: 'uid-new' } });
+    const { ownerReferences } = wanted('a').metadata;
+    const again = wanted('a', { ownerReferences: [{ ...ownerReferences![0]!, uid: 'uid-new' }] });
+    rig.want(again);
+    await rig.writer.idle();
+    assert.equal(rig.problems.size, 0);
+    assert.equal(rig.writes().length, 1);
+    await rig.api.client().request({ method: 'DELETE', path: '/api/v1/namespaces/shop/services/cilium-gateway-a' });
+    while (rig.writes().length < 3) await new Promise(setImmediate);
+    await rig.writer.idle();
+    assert.deepEqual(rig.get(service('cilium-gateway-a')).metadata!.ownerReferences, again.metadata.ownerReferences);
   });
 
   it('does not overwrite what it has not heard of yet', async () => {

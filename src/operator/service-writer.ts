@@ -5,7 +5,7 @@ import type { LoadBalancerService } from '../mesh/model/index.ts';
 import type { Collection, Table } from '../store/index.ts';
 import type { LiveObject, LiveObjects } from './live-objects.ts';
 import { differs, isSameService } from './service-difference.ts';
-import { fieldManager, manifestOf } from './service-manifest.ts';
+import { fieldManager, manifestOf, type OwnerReference } from './service-manifest.ts';
 import { type Reaction, WriteQueue } from './write-queue.ts';
 
 export interface ServiceWriterOptions {
@@ -83,25 +83,23 @@ export class ServiceWriter {
     if (wanted === undefined) return there === undefined ? undefined : this.#removal(there);
     if (there?.manifest === undefined) return () => this.#apply(key, wanted, false);
     if (!isSameService(wanted, there.manifest)) {
-      this.#foreign(wanted);
+      // One of ours with an older owner of the same name goes by itself.
+      if (!there.manifest.applied) this.#foreign(wanted);
       return undefined;
     }
     this.#told(wanted);
     return differs(wanted, there.manifest) ? () => this.#apply(key, wanted, true) : undefined;
   }
 
-  /** Without an owner any more it is the garbage collector's; with one that wants it no more it is ours to delete. */
-  #removal({ ref, manifest, uid, resourceVersion, version }: LiveObject): (() => Promise<void>) | undefined {
+  /** Whose owner is gone is the garbage collector's; whose owner wants it no more is ours to delete. */
+  #removal({ ref, manifest, uid, version }: LiveObject): (() => Promise<void>) | undefined {
     if (manifest?.applied !== true) return undefined;
+    const [owner] = manifest.owners;
+    if (owner !== undefined && this.#options.live.uidOf(ownerRef(owner, ref.namespace)) !== owner.uid) return undefined;
     const path = pathOf('Service', { version, name: ref.name, namespace: ref.namespace ?? '' });
-    const preconditions = { uid, resourceVersion };
     return async () => {
-      await this.#options.client.request({
-        method: 'DELETE',
-        path,
-        body: { preconditions },
-        signal: this.#abort.signal,
-      });
+      const body = { preconditions: { uid } };
+      await this.#options.client.request({ method: 'DELETE', path, body, signal: this.#abort.signal });
       this.written++;
     };
   }
@@ -164,7 +162,10 @@ export class ServiceWriter {
 function ownerOf({ metadata }: LoadBalancerService): ObjectRef {
   const { namespace, ownerReferences, name } = metadata;
   const owner = ownerReferences?.[0];
-  if (owner === undefined) return { group: '', kind: 'Service', namespace, name };
-  const slash = owner.apiVersion.indexOf('/');
-  return { group: owner.apiVersion.slice(0, Math.max(slash, 0)), kind: owner.kind, namespace, name: owner.name };
+  return owner === undefined ? { group: '', kind: 'Service', namespace, name } : ownerRef(owner, namespace);
+}
+
+function ownerRef(owner: OwnerReference, namespace = ''): ObjectRef {
+  const { apiVersion = '', kind = '', name = '' } = owner;
+  return { group: apiVersion.slice(0, Math.max(apiVersion.indexOf('/'), 0)), kind, namespace, name };
 }
