@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { testserverImage } from './cluster/images.ts';
 import { linesOf } from './cluster/progress.ts';
 import type { Member } from './cluster/settings.ts';
@@ -6,6 +9,7 @@ import { gatewayCrds } from './conformance/gateway/module.ts';
 import { installSluice } from './conformance/sluice.ts';
 import { startClusterProber } from './support/cluster-prober.ts';
 import { type ClusterRig, useCluster } from './support/cluster-rig.ts';
+import { sluice as sluiceCommand } from './support/sluice-cli.ts';
 import { until } from './support/until.ts';
 
 const world = `
@@ -278,6 +282,62 @@ describe('sluice agent in a cluster of two nodes', function () {
       }
     }
     await ready();
+  });
+
+  it('also runs as a process of a machine, with an Envoy of its own, on the addresses of the nodes', async () => {
+    const { subnet, apiPort } = rig.settings;
+    // As it is reached from a node.
+    const server = `https://${subnet}.1:${apiPort}`;
+    const kubeconfig = readFileSync(rig.kubeconfig, 'utf8').replace(/https:\/\/127\.0\.0\.1:\d+/, server);
+    const where = ['--node-name', 'node-1', '--state-dir', '/run/sluice-plain', '--metrics-address', 'off'];
+    const how = [
+      '--envoy',
+      'child',
+      '--host-network',
+      '--http-port',
+      '8081',
+      '--https-port',
+      '8444',
+      '--concurrency',
+      '1',
+    ];
+    // The node's own files: a machine's temporary directory is not seen there.
+    await rig.exec(
+      'node-1',
+      'sh',
+      '-c',
+      `mkdir -p /run/sluice-plain-config && cat > /run/sluice-plain-config/kubeconfig <<'END'\n${kubeconfig}\nEND`,
+    );
+    const [command, ...args] = rig.commandIn(
+      'node-1',
+      sluiceCommand,
+      'agent',
+      '--kubeconfig',
+      '/run/sluice-plain-config/kubeconfig',
+      ...where,
+      ...how,
+    );
+    const agent = spawn(command!, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    try {
+      const address = `${subnet}.11`;
+      await until('blog.test on the port of the node', async () => {
+        try {
+          const { status } = await rig.fetch(`http://${address}:8081/`, {
+            headers: { host: 'blog.test' },
+            timeout: 2000,
+          });
+          return status === 200;
+        } catch {
+          return false;
+        }
+      });
+      assert.equal(await status(address, 'shop.test'), 200);
+    } finally {
+      await rig.exec('node-1', 'pkill', '-TERM', '-f', 'sluice-plain-config');
+      await once(agent, 'exit');
+    }
+    // It was not the one whose addresses those of the load balancers are.
+    await served(gateway, 'shop.test');
   });
 
   it('brings what Envoy refuses to the object: an Event, its status, and nothing when it is over', async () => {

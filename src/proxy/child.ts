@@ -2,7 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Logger } from 'pino';
-import { isAboutFieldMaturity, isRefusal, LineSplitter, type LogLevel, logFormat, parseLogLine } from './log-lines.ts';
+import {
+  isAboutFieldMaturity,
+  isRefusal,
+  isStillAway,
+  LineSplitter,
+  type LogLevel,
+  logFormat,
+  parseLogLine,
+} from './log-lines.ts';
 
 export interface SpawnOptions {
   readonly binary: string;
@@ -76,7 +84,10 @@ export function spawnEnvoy(options: SpawnOptions): EnvoyChild {
     const parsed = parseLogLine(line);
     const { component, message } = parsed;
     const expected =
-      isRefusal(parsed) || isAboutFieldMaturity(parsed) || (parsed.level === 'warn' && options.stopping());
+      isRefusal(parsed) ||
+      isAboutFieldMaturity(parsed) ||
+      isStillAway(parsed) ||
+      (parsed.level === 'warn' && options.stopping());
     const level = expected ? 'debug' : parsed.level;
     logger[level]({ component: component || 'stderr' }, message);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isAboutFieldMaturity, isRefusal, LineSplitter, parseLogLine } from './log-lines.ts';
+import { isAboutFieldMaturity, isRefusal, isStillAway, LineSplitter, parseLogLine } from './log-lines.ts';
 
 describe('log lines', () => {
   it('maps levels and keeps components', () => {
@@ -49,6 +49,13 @@ describe('log lines', () => {
       assert.equal(isAboutFieldMaturity(parseLogLine(`[warning][config] ${text}`)), false, text);
     }
     assert.equal(isAboutFieldMaturity(parseLogLine('[warning][misc] anything else')), false);
+  });
+
+  it('knows that the control plane is still away from that it went', () => {
+    const closed = (when: string) =>
+      `[warning][config] DeltaAggregatedResources gRPC config stream to xds closed${when}: 14, no`;
+    assert.equal(isStillAway(parseLogLine(closed(' since 3s ago'))), true);
+    assert.equal(isStillAway(parseLogLine(closed(''))), false);
   });
 
   it('gives the same lines however the stream is cut', () => {

@@ -44,6 +44,11 @@ export function isAboutFieldMaturity({ component, message }: LogLine): boolean {
   return component === 'misc' && /^Deprecated field: | is marked as work-in-progress\./.test(message);
 }
 
+/** The control plane is still away: said at each attempt, after it was said once that it went. It serves what it has. */
+export function isStillAway({ component, message }: LogLine): boolean {
+  return component === 'config' && / gRPC config stream to \S+ closed since \d+s ago: /.test(message);
+}
+
 /** Undoes `--log-format-escaped`, which writes line ends and quotes as in C. */
 function unescapeC(text: string): string {
   return text.includes('\\')
