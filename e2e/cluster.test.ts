@@ -45,6 +45,15 @@ spec:
   type: LoadBalancer
   selector: {app: web}
   ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: six}
+spec:
+  ipFamilies: [IPv6]
+  clusterIP: fd00:96::77
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
 `;
 
 interface Pod {
@@ -62,7 +71,7 @@ interface Said {
 
 describe('the testbed: Kubernetes with two nodes', function () {
   this.timeout(120_000);
-  const cluster = useCluster({ nodes: 2 });
+  const cluster = useCluster({ nodes: 2, ipv6: true });
   let rig: ClusterRig;
   let pods: Pod[];
 
@@ -146,6 +155,20 @@ describe('the testbed: Kubernetes with two nodes', function () {
       assert.equal((JSON.parse(hostPort.body) as Said).pod, pod.metadata.name);
       assert.equal((await rig.fetch(`http://10.90.0.1${i + 1}:30080/`)).status, 200);
     }
+  });
+
+  it('has IPv6, too, for pods, Services and load balancers', async () => {
+    const { status } = await rig.kube.request<{ status: { podIPs: { ip: string }[] } }>({
+      method: 'GET',
+      path: `/api/v1/namespaces/default/pods/${pods[1]?.metadata.name}`,
+    });
+    const [, address] = status.podIPs;
+    const said = await askFromPod(pods[0], `http://[${address?.ip}]:8080/six`);
+    assert.deepEqual([said.pod, said.path], [pods[1]?.metadata.name, '/six']);
+    const service = await rig.fetch('http://[fd00:96::77]/');
+    assert.equal(service.status, 200);
+    const routes = await rig.exec('control-plane', 'ip', '-6', 'route', 'show', 'fd00:200::/112');
+    assert.match(routes, /nexthop via fd00:90::11[\s\S]*nexthop via fd00:90::12/);
   });
 
   it('routes the load-balancer pool to all nodes', async () => {

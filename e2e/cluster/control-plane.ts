@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { controlPlaneAddress, list } from './addresses.ts';
 import type { Binaries } from './binaries.ts';
 import type { Component } from './component.ts';
 import { kubeconfigFile, pkiDir } from './pki.ts';
-import { controlPlaneAddress, podCidr, type Settings, serviceCidr, stateDir } from './settings.ts';
+import { type Settings, stateDir } from './settings.ts';
 import type { Command } from './shell.ts';
 
 /** Where the control plane's own tmpfs is mounted, in its mount namespace only: etcd's data, serving certificates. */
@@ -52,8 +53,8 @@ export function controlPlaneComponents(settings: Settings, binaries: Binaries): 
       'cluster-signing-key-file': join(pkiDir(name), 'ca.key'),
       // Nodes are created with their CIDRs, as the routes to them are made before.
       'allocate-node-cidrs': false,
-      'cluster-cidr': podCidr,
-      'service-cluster-ip-range': serviceCidr,
+      'cluster-cidr': list(settings, ({ pods }) => pods),
+      'service-cluster-ip-range': list(settings, ({ services }) => services),
       // Sooner than the default of 50 s, so that tests of lost nodes end; late enough for a busy machine.
       'node-monitor-period': '2s',
       'node-monitor-grace-period': '30s',
@@ -85,7 +86,7 @@ function apiServerFlags(settings: Settings) {
     'tls-cert-file': pki('kube-apiserver.crt'),
     'tls-private-key-file': pki('kube-apiserver.key'),
     'client-ca-file': pki('ca.crt'),
-    'service-cluster-ip-range': serviceCidr,
+    'service-cluster-ip-range': list(settings, ({ services }) => services),
     'authorization-mode': 'Node,RBAC',
     'enable-admission-plugins': 'NodeRestriction',
     'allow-privileged': true,

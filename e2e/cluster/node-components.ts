@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dnsServiceAddress, families, list } from './addresses.ts';
 import type { Binaries } from './binaries.ts';
 import type { Component } from './component.ts';
 import { kubeconfigFile, pkiDir } from './pki.ts';
-import { dnsServiceAddress, nodeAddress, nodeName, nodePodCidr, podCidr, type Settings, stateDir } from './settings.ts';
+import { nodeName, type Settings, stateDir } from './settings.ts';
 import type { Command } from './shell.ts';
 
 export const containerdSocket = '/run/containerd/containerd.sock';
@@ -30,7 +31,7 @@ export function nodeComponents(settings: Settings, binaries: Binaries, number: n
       `--config=${join(dir, 'kubelet.yaml')}`,
       `--kubeconfig=${kubeconfigFile(settings.name, node)}`,
       `--hostname-override=${node}`,
-      `--node-ip=${nodeAddress(settings, number)}`,
+      `--node-ip=${list(settings, (family) => family.node(number))}`,
       '--root-dir=/var/lib/kubelet',
       '-v=2',
     ),
@@ -49,7 +50,7 @@ export function writeNodeConfig(settings: Settings, number: number): void {
     writeFileSync(join(dir, file), `${JSON.stringify(value, undefined, 2)}\n`);
   json('kubelet.yaml', kubeletConfig(settings, nodeName(number)));
   json('kube-proxy.yaml', proxyConfig(settings, nodeName(number)));
-  if (settings.cni === 'reference') json('10-testbed.conflist', cniConfig(number));
+  if (settings.cni === 'reference') json('10-testbed.conflist', cniConfig(settings, number));
 }
 
 /** To run as the node, after its root is there and before its components. */
@@ -113,7 +114,7 @@ const proxyConfig = (settings: Settings, node: string) => ({
   mode: settings.proxy,
   hostnameOverride: node,
   clientConnection: { kubeconfig: kubeconfigFile(settings.name, 'kube-proxy'), qps: 200, burst: 400 },
-  clusterCIDR: podCidr,
+  clusterCIDR: list(settings, ({ pods }) => pods),
   bindAddress: '0.0.0.0',
   // Once a second is the default, and what every test of a new Service would wait for.
   nftables: { minSyncPeriod: '0.1s' },
@@ -122,7 +123,7 @@ const proxyConfig = (settings: Settings, node: string) => ({
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
 });
 
-const cniConfig = (number: number) => ({
+const cniConfig = (settings: Settings, number: number) => ({
   cniVersion: '1.0.0',
   name: 'testbed',
   plugins: [
@@ -132,7 +133,11 @@ const cniConfig = (number: number) => ({
       isGateway: true,
       ipMasq: false,
       hairpinMode: true,
-      ipam: { type: 'host-local', ranges: [[{ subnet: nodePodCidr(number) }]], routes: [{ dst: '0.0.0.0/0' }] },
+      ipam: {
+        type: 'host-local',
+        ranges: families(settings).map((family) => [{ subnet: family.nodePods(number) }]),
+        routes: families(settings).map(({ everything }) => ({ dst: everything })),
+      },
     },
     { type: 'portmap', backend: 'nftables', capabilities: { portMappings: true } },
   ],

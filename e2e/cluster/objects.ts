@@ -1,6 +1,7 @@
 import { type KubeClient, KubeFault } from '../../src/kube/index.ts';
+import { dnsServiceAddress, families } from './addresses.ts';
 import { dnsImage } from './images.ts';
-import { dnsServiceAddress, nodeName, nodePodCidr } from './settings.ts';
+import { nodeName, type Settings } from './settings.ts';
 
 /** An object, and the collection that it is created in. */
 type Creation = readonly [path: string, object: Readonly<Record<string, unknown>>];
@@ -17,15 +18,18 @@ export async function createAll(kube: KubeClient, creations: readonly Creation[]
 }
 
 /** The node's pod CIDR is given here, as the routes to it exist already; the kubelet fills in the rest. */
-export const nodeObject = (number: number): Creation => [
-  '/api/v1/nodes',
-  {
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name: nodeName(number), labels: { 'kubernetes.io/hostname': nodeName(number) } },
-    spec: { podCIDR: nodePodCidr(number), podCIDRs: [nodePodCidr(number)] },
-  },
-];
+export function nodeObject(settings: Settings, number: number): Creation {
+  const podCIDRs = families(settings).map((family) => family.nodePods(number));
+  return [
+    '/api/v1/nodes',
+    {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: nodeName(number), labels: { 'kubernetes.io/hostname': nodeName(number) } },
+      spec: { podCIDR: podCIDRs[0], podCIDRs },
+    },
+  ];
+}
 
 const binding = (name: string, role: string, subject: object): Creation => [
   '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',

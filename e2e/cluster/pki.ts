@@ -1,14 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  apiServiceAddress,
-  controlPlaneAddress,
-  nodeAddress,
-  nodeName,
-  nodeNumbers,
-  type Settings,
-  stateDir,
-} from './settings.ts';
+import { apiServiceAddress, controlPlaneAddress, families } from './addresses.ts';
+import { nodeName, nodeNumbers, type Settings, stateDir } from './settings.ts';
 import { run } from './shell.ts';
 
 interface Certificate {
@@ -96,7 +89,8 @@ function clientsOf(settings: Settings): Client[] {
     component('kube-proxy'),
     ...nodeNumbers(settings).map((number): Client => {
       const name = nodeName(number);
-      const alternatives = [`IP:${nodeAddress(settings, number)}`, `DNS:${name}`];
+      const addresses = families(settings).map((family) => `IP:${family.node(number)}`);
+      const alternatives = [...addresses, `DNS:${name}`];
       return { name, subject: `/O=system:nodes/CN=system:node:${name}`, alternatives, server: 'network' };
     }),
   ];

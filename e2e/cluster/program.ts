@@ -1,5 +1,6 @@
 import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { controlPlaneAddress, nodeAddress } from './addresses.ts';
 import { ensureBinaries } from './binaries.ts';
 import { componentsCommands } from './commands/components.ts';
 import { insideCommands } from './commands/inside.ts';
@@ -8,7 +9,7 @@ import { statusCommand } from './commands/status.ts';
 import { down } from './down.ts';
 import { ensureImages } from './images.ts';
 import { adminKubeconfig } from './pki.ts';
-import { controlPlaneAddress, defaults, nodeAddress, nodeName, nodeNumbers, type Settings } from './settings.ts';
+import { defaults, nodeName, nodeNumbers, type Settings } from './settings.ts';
 import { up } from './up.ts';
 
 export function buildProgram(): Command {
@@ -69,6 +70,7 @@ function upCommand(program: Command): void {
     .option('--nodes <count>', 'how many nodes, 1 to 9', wholeNumber, defaults.nodes)
     .option('--subnet <prefix>', 'first three parts of the /24 of control plane and nodes', defaults.subnet)
     .option('--lb-pool <cidr>', 'addresses that are routed to the nodes', defaults.lbPool)
+    .option('--ipv6', 'IPv6 addresses beside those of IPv4', defaults.ipv6)
     .option('--no-dns', 'without CoreDNS')
     .addOption(
       new Option('--cni <which>', 'pod network; none: nodes are NotReady until one is installed')

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { Fault } from '../../src/lib/fault.ts';
-import { checkSettings, defaults, nodeAddress, nodeNumbers, nodePodCidr, type Settings } from './settings.ts';
+import { families } from './addresses.ts';
+import { checkSettings, defaults, nodeNumbers, type Settings } from './settings.ts';
 
 describe('settings of a testbed', () => {
   const refused: [Partial<Settings>, RegExp][] = [
@@ -30,12 +32,17 @@ describe('settings of a testbed', () => {
     const settings = fc.record({ nodes: fc.integer({ min: 1, max: 9 }), parts: fc.tuple(part, part, part) });
     fc.assert(
       fc.property(settings, ({ nodes, parts }) => {
-        const all = { ...defaults, nodes, subnet: parts.join('.') };
+        const all = { ...defaults, nodes, subnet: parts.join('.'), ipv6: true };
         checkSettings(all);
         const numbers = nodeNumbers(all);
         assert.equal(numbers.length, nodes);
-        assert.equal(new Set(numbers.map((number) => nodeAddress(all, number))).size, nodes);
-        assert.equal(new Set(numbers.map(nodePodCidr)).size, nodes);
+        assert.equal(families(all).length, 2);
+        for (const family of families(all)) {
+          const addresses = numbers.map(family.node);
+          assert.ok(addresses.every((address) => isIP(address) === family.version));
+          assert.equal(new Set([...addresses, family.controlPlane]).size, nodes + 1);
+          assert.equal(new Set(numbers.map(family.nodePods)).size, nodes);
+        }
       }),
     );
   });

@@ -10,6 +10,8 @@ export interface Settings {
   readonly subnet: string;
   /** CIDR that the control plane's namespace routes to all nodes, as a router would that learnt it by BGP. */
   readonly lbPool: string;
+  /** Pods and nodes have IPv6 addresses, too, and Services can. */
+  readonly ipv6: boolean;
   readonly dns: boolean;
   /** `none`: nodes stay NotReady until something writes a CNI configuration. */
   readonly cni: 'reference' | 'none';
@@ -23,16 +25,12 @@ export const defaults: Settings = {
   nodes: 2,
   subnet: '10.90.0',
   lbPool: '10.90.200.0/24',
+  ipv6: false,
   dns: true,
   cni: 'reference',
   proxy: 'nftables',
   apiPort: 0,
 };
-
-export const serviceCidr = '10.96.0.0/16';
-export const apiServiceAddress = '10.96.0.1';
-export const dnsServiceAddress = '10.96.0.10';
-export const podCidr = '10.244.0.0/16';
 
 /** A part of the testbed with namespaces of its own. */
 export type Member = 'control-plane' | `node-${number}`;
@@ -40,9 +38,6 @@ export type Member = 'control-plane' | `node-${number}`;
 export const nodeName = (number: number): `node-${number}` => `node-${number}`;
 export const nodeNumbers = (settings: Settings): number[] => Array.from({ length: settings.nodes }, (_, i) => i + 1);
 export const members = (settings: Settings): Member[] => ['control-plane', ...nodeNumbers(settings).map(nodeName)];
-export const controlPlaneAddress = (settings: Settings): string => `${settings.subnet}.1`;
-export const nodeAddress = (settings: Settings, number: number): string => `${settings.subnet}.${10 + number}`;
-export const nodePodCidr = (number: number): string => `10.244.${number}.0/24`;
 
 /** The directory of all testbeds on this machine: their state, never their binaries. */
 export function stateRoot(): string {

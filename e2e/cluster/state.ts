@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../src/lib/fault.ts';
-import { type Settings, stateDir, stateRoot } from './settings.ts';
+import { defaults, type Settings, stateDir, stateRoot } from './settings.ts';
 
 /** What is known of a testbed beyond what its cgroups say. */
 export interface State {
@@ -27,7 +27,9 @@ export function writeState(state: State): void {
 
 export function readState(name: string): State | undefined {
   try {
-    return JSON.parse(readFileSync(stateFile(name), 'utf8')) as State;
+    const { settings, phase } = JSON.parse(readFileSync(stateFile(name), 'utf8')) as State;
+    // One that an older checkout has started has not all of them.
+    return { settings: { ...defaults, ...settings }, phase };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -100,7 +100,10 @@ async function start(settings: Settings, binaries: Binaries, images: readonly st
   await Promise.all([
     progress.step('API server', async () => {
       await whileRunning(name, [etcd, apiServer] as Component[], ready(kube.client));
-      await createAll(kube.client, [...nodeNumbers(settings).map(nodeObject), proxyBinding]);
+      await createAll(kube.client, [
+        ...nodeNumbers(settings).map((number) => nodeObject(settings, number)),
+        proxyBinding,
+      ]);
       await Promise.all(controllers.map((component) => startComponent(name, component)));
     }),
     progress.step('containerd and images on each node', () =>

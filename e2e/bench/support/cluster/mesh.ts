@@ -1,7 +1,7 @@
 import { type KubeClient, pathOf, type RawObject } from '../../../../src/kube/index.ts';
+import { controlPlaneAddress } from '../../../cluster/addresses.ts';
 import { down } from '../../../cluster/down.ts';
 import { linesOf } from '../../../cluster/progress.ts';
-import { controlPlaneAddress } from '../../../cluster/settings.ts';
 import { watchUntil } from '../../../cluster/watch-until.ts';
 import { gatewayCrds } from '../../../conformance/gateway/module.ts';
 import { installSluice } from '../../../conformance/sluice.ts';
