@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from '../../src/lib/fault.ts';
 import { processes } from './cgroups.ts';
@@ -13,8 +13,12 @@ export interface Component {
   readonly name: string;
   readonly member: Member;
   readonly scope: Entering['scope'];
-  /** The file, absolute, is how its process is found again. */
   readonly command: Command;
+  /**
+   * Whether a command line is this component's; by default, whether it runs a program of the same name: another checkout may
+   * have started it, with another version's files.
+   */
+  readonly isIt?: (words: readonly string[]) => boolean;
 }
 
 export const logFile = (testbed: string, component: string): string =>
@@ -39,10 +43,8 @@ export async function startComponent(testbed: string, component: Component): Pro
 
 /** The machine's id of its process; undefined when it does not run. */
 export function componentPid(testbed: string, component: Component): number | undefined {
-  return processes(testbed, component.member).find((pid) => {
-    const words = commandLine(pid);
-    return component.command.every((word, i) => words[i] === word);
-  });
+  const { member, command, isIt = ([file = '']) => basename(file) === basename(command[0] ?? '') } = component;
+  return processes(testbed, member).find((pid) => isIt(commandLine(pid)));
 }
 
 function commandLine(pid: number): string[] {

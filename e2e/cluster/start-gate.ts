@@ -16,6 +16,7 @@ export const gateComponent = ({ name, apiPort }: Settings): Component => ({
   member: 'control-plane',
   scope: 'network',
   command: [process.execPath, join(import.meta.dirname, 'gate.ts'), `${apiPort}`, gateSocket(name)],
+  isIt: (words) => words.includes(gateSocket(name)),
 });
 
 /** 6443, or when that is taken, as by another testbed, any that is free. */
