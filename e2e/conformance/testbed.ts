@@ -7,6 +7,7 @@ import type { Progress } from '../cluster/progress.ts';
 import { defaults, type Settings } from '../cluster/settings.ts';
 import type { Command } from '../cluster/shell.ts';
 import { up } from '../cluster/up.ts';
+import type { ClusterRig } from '../support/cluster-rig.ts';
 
 /** A testbed as the conformance suites need it. */
 export interface Testbed {
@@ -38,5 +39,16 @@ export async function openTestbed(name: string, progress: Progress, options: Par
       for (const archive of archives) await loadImageEverywhere(settings, ctr, archive);
     },
     inNetwork: (command) => entering({ name, member: 'control-plane', scope: 'network' }, command),
+  };
+}
+
+/** That of a test. */
+export function testbedOf({ settings, kubeconfig, kube, binaries, load, commandIn }: ClusterRig): Testbed {
+  return {
+    ...{ settings, kubeconfig, client: kube, kubectl: binaries.kubectl, coredns: binaries.coredns },
+    async loadImages(archives) {
+      for (const archive of archives) await load(archive);
+    },
+    inNetwork: (command) => commandIn('control-plane', ...command),
   };
 }
