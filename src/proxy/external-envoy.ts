@@ -16,7 +16,7 @@ export interface ExternalEnvoyOptions {
 
 /** ms between looks: until it is ready somebody waits for it, later nobody does. */
 const eager = 50;
-const calm = 1000;
+const calm = 2000;
 
 /**
  * An Envoy that another process runs (`sluice envoy`, in a container of its own), so that it outlives this one: it is given
