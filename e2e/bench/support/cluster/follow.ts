@@ -1,4 +1,5 @@
-import { type KubeClient, pathOf, type RawObject } from '../../../../src/kube/index.ts';
+import { type Follower, type KubeClient, pathOf, type RawObject, Reflector } from '../../../../src/kube/index.ts';
+import type { Fault } from '../../../../src/lib/fault.ts';
 import type { BenchContext } from '../../bench.ts';
 import { now } from '../clock.ts';
 import { gatewayName } from '../objects.ts';
@@ -72,22 +73,29 @@ export async function followRoutes(context: BenchContext, kube: KubeClient): Pro
   };
 }
 
-/** Watches from now on, until the bench ends; resolves when the watch stands. */
+/** Watches from now on, until the bench ends; resolves when it knows what there is. */
 async function follow(
   context: BenchContext,
-  kube: KubeClient,
+  client: KubeClient,
   path: string,
   query: Readonly<Record<string, string>>,
   onObject: (object: RawObject) => void,
 ): Promise<void> {
   const stop = new AbortController();
   context.defer(() => stop.abort());
-  const open = Promise.withResolvers<void>();
-  const watching = kube.watch({ path, query, signal: stop.signal, idleTimeout: 3_600_000, onOpen: open.resolve });
-  void (async () => {
-    for await (const { type, object } of watching) if (type === 'ADDED' || type === 'MODIFIED') onObject(object);
-  })().catch(open.reject);
-  await open.promise;
+  const listed = Promise.withResolvers<void>();
+  const follower: Follower = {
+    startList() {},
+    listed: (objects) => objects.forEach(onObject),
+    unlisted() {},
+    endList: listed.resolve,
+    changed(events) {
+      for (const { type, object } of events) if (type !== 'DELETED') onObject(object);
+    },
+  };
+  const onFault = ({ message }: Fault) => context.progress(message);
+  void new Reflector({ client, path, query, follower, signal: stop.signal, onFault }).run();
+  await listed.promise;
 }
 
 function waitFor(what: string, waiters: Set<() => void>, found: () => number | undefined): Promise<number> {
