@@ -98,9 +98,19 @@ describe('statuses, merged', () => {
     });
   });
 
+  it('leave conditions of a listener that somebody else has set', () => {
+    const theirs = condition('example.com/Scanned', 'True', old);
+    const live = { listeners: [{ name: 'a', conditions: [condition('Accepted', 'True', old), theirs] }] };
+    const desired = { listeners: [{ name: 'a', conditions: [condition('Accepted', 'True')] }] };
+    assert.equal(patch({ kind: 'Gateway', live, desired }), undefined);
+    assert.deepEqual(patch({ kind: 'Gateway', live, desired: { listeners: [{ name: 'a', conditions: [] }] } }), {
+      listeners: [{ name: 'a', conditions: [theirs] }],
+    });
+  });
+
   it('take everything away that a list of ours does not have', () => {
     const live = {
-      listeners: [{ name: 'a', attachedRoutes: 1, conditions: [condition('Ready', 'True', old)] }, { name: 'b' }],
+      listeners: [{ name: 'a', attachedRoutes: 1, conditions: [condition('Conflicted', 'True', old)] }, { name: 'b' }],
     };
     const desired = { listeners: [{ name: 'a', attachedRoutes: 2, conditions: [] }] };
     assert.deepEqual(patch({ kind: 'Gateway', live, desired }), desired);

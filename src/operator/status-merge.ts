@@ -14,6 +14,9 @@ const ownConditions: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** Those of a listener. */
+const ownListenerConditions = ['Accepted', 'Programmed', 'ResolvedRefs', 'Conflicted', 'OverlappingTLSConfig'];
+
 /** Lists that several controllers have entries in, each with its `controllerName`, and what an entry is about. */
 const sharedLists: readonly (readonly [field: string, ref: string])[] = [
   ['parents', 'parentRef'],
@@ -67,7 +70,11 @@ function mergeEntries(live: readonly Json[], desired: readonly Json[], ref: stri
 
 function mergeListeners(live: readonly Json[], desired: unknown, now: string): Json[] {
   const byName = new Map(live.map((listener) => [listener.name, listener]));
-  return recordsOf(desired).map((listener) => timed(byName.get(listener.name) ?? {}, listener, now));
+  return recordsOf(desired).map((listener) => {
+    const before = recordsOf(byName.get(listener.name)?.conditions);
+    const conditions = mergeConditions(before, recordsOf(listener.conditions), now, ownListenerConditions);
+    return { ...listener, conditions };
+  });
 }
 
 /** An entry of ours alone: no condition stays that we don't set. */
