@@ -121,6 +121,7 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
   );
   addresses = await parts.start('addresses', () =>
     startAddresses({
+      meter: metrics.meter,
       pipeline,
       acked: () => server.waitAcked(cache.sequence, ['listeners']),
       log,

@@ -1,3 +1,4 @@
+import type { Meter } from '@opentelemetry/api';
 import { NetlinkSocket, NodeAddresses, openKernel } from '../../datapath/index.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
@@ -7,6 +8,7 @@ import { procAddress, tcpSockets, tcpState } from '../proc-net.ts';
 import { LocalAddresses } from './local-addresses.ts';
 
 export interface AddressPartOptions {
+  readonly meter: Meter;
   readonly pipeline: Pipeline;
   readonly acked: () => Promise<void>;
   readonly log: Log;
@@ -16,7 +18,7 @@ export interface AddressPartOptions {
 }
 
 /** Makes the addresses that the pipeline's listeners are served on local to this node, from now on. */
-export async function startAddresses({ pipeline, acked, log, drainTime, onFaults }: AddressPartOptions) {
+export async function startAddresses({ meter, pipeline, acked, log, drainTime, onFaults }: AddressPartOptions) {
   const { listeners, rejections } = pipeline.plane;
   const isRefused = (name: string) => rejections.table.has(rejectionKey({ type: 'listeners', name }));
   const local = new LocalAddresses({
@@ -32,6 +34,13 @@ export async function startAddresses({ pipeline, acked, log, drainTime, onFaults
     // The types of what changes differ; that something does is all there is to know.
     (collection as { observe(observer: () => void): () => void }).observe(() => local.changed()),
   );
+  meter
+    .createObservableGauge('sluice.node.addresses', { description: 'Addresses of load balancers on this node' })
+    .addCallback((result) => {
+      const { present, foreign, draining, faults } = local.state();
+      for (const [state, list] of Object.entries({ present, foreign, draining, missing: faults }))
+        result.observe(list.length, { state });
+    });
   local.changed();
   return {
     state: () => local.state(),

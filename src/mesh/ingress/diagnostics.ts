@@ -1,15 +1,17 @@
 import { type Diagnostic, formatRef, refKey, refOf } from '../../api/index.ts';
 import { equal } from '../../lib/equal.ts';
 import type { Collection, DerivedCollection, Fetch, Index, Store } from '../../store/index.ts';
+import { loadBalancerAddresses } from '../backend/index.ts';
 import type { Tables } from '../inputs.ts';
 import type { MeshOptions } from '../model/index.ts';
+import { fieldOf } from './annotations.ts';
 import { ingressCertificates } from './certificates.ts';
 import { type TlsClaim, tlsSubject } from './chains.ts';
 import { type Claim, elsewhere, pathProblems } from './claims.ts';
 import { anyHost } from './host-match.ts';
 import { passthroughBackends } from './passthrough.ts';
 import { defaultRule, redirectRule } from './path-match.ts';
-import type { Placed } from './placement.ts';
+import { type Placed, serviceKeyOf, sharedSlot } from './placement.ts';
 import type { Slot } from './slots.ts';
 import { tlsEntriesOf } from './tls-hosts.ts';
 
@@ -50,12 +52,38 @@ export function deriveDiagnostics(
           problems.push(...missingCertificates(fetch, findings, entry, options));
         }
         if (entry.settings.ownKeepAlive) problems.push(...keepAliveConflict(fetch, findings, entry));
+        if (options.gatewayAddresses === 'service') problems.push(...missingAddress(fetch, tables, entry, options));
       }
       if (problems.length === 0) return [];
       const object = refOf(entry.ingress);
       return [[refKey(object), unique(problems).map((problem) => ({ ...problem, object }))]];
     },
   });
+}
+
+/** Served as soon as there is an address; until then nobody knows why not. */
+function missingAddress(fetch: Fetch, tables: Tables, entry: Placed, options: MeshOptions): Diagnostic[] {
+  if (entry.port !== undefined) return [];
+  if (entry.settings.serviceType === 'NodePort' && entry.slot !== sharedSlot)
+    return [
+      {
+        severity: 'error',
+        reason: 'UnsupportedValue',
+        message: 'Services of type NodePort are not supported; this Ingress is not served',
+        hint: 'use ingress.cilium.io/host-listener-port for a port of the nodes, or service-type LoadBalancer',
+        field: fieldOf('ingress.cilium.io/service-type'),
+      },
+    ];
+  const key = serviceKeyOf(entry.slot ?? '', options);
+  if (loadBalancerAddresses(fetch, tables, key).length > 0) return [];
+  return [
+    {
+      severity: 'warning',
+      reason: 'AddressNotAssigned',
+      message: `Service ${key} has no address of a load balancer yet; this Ingress is not served`,
+      hint: 'there must be a CiliumLoadBalancerIPPool with free addresses, or another load balancer that gives IP addresses',
+    },
+  ];
 }
 
 /** A default backend's problem arises on each of its hosts. */
