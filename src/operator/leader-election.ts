@@ -48,6 +48,8 @@ export class LeaderElection {
   /** When the lease was last seen to change. */
   #seenAt = 0;
   #running: Promise<void> | undefined;
+  /** The trouble that was told last: the same is not told at each attempt. */
+  #told = '';
   /** Times that we came to lead. */
   terms = 0;
 
@@ -85,7 +87,7 @@ export class LeaderElection {
         else if (await this.#take()) await this.#lead();
       } catch (error) {
         if (signal.aborted) break;
-        this.#options.log.warn({ err: error }, 'leader election');
+        this.#tell(error, 'leader election: the lease cannot be read or taken');
         await this.#pause(this.#options.renewEvery);
       }
     }
@@ -134,7 +136,7 @@ export class LeaderElection {
       } catch (error) {
         if (stop.aborted) return true;
         if (!(error instanceof KubeFault)) throw error;
-        this.#options.log.warn({ err: error }, 'leader election: not renewed');
+        this.#tell(error, 'leader election: not renewed');
         if (error.code === 'KUBE_CONFLICT' || error.code === 'KUBE_NOT_FOUND') {
           // Our own renewal whose answer was lost, or somebody else.
           await this.#read(stop).catch(() => {});
@@ -203,7 +205,14 @@ export class LeaderElection {
     }
   }
 
+  #tell(error: unknown, message: string): void {
+    const what = `${message} ${error instanceof KubeFault ? error.code : String(error)}`;
+    if (what !== this.#told) this.#options.log.warn({ err: error }, message);
+    this.#told = what;
+  }
+
   #see(lease: Lease): void {
+    this.#told = '';
     if (lease.metadata.resourceVersion !== this.#lease?.metadata.resourceVersion) this.#seenAt = performance.now();
     this.#lease = lease;
   }

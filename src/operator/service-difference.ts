@@ -12,6 +12,15 @@ export function isSameService({ metadata }: LoadBalancerService, live: ServiceMa
   return live.labels['cilium.io/ingress'] === 'true' && !live.owners.some(({ controller }) => controller === true);
 }
 
+/** Of two load balancers. */
+export function hasOtherClass({ spec }: LoadBalancerService, live: ServiceManifest): boolean {
+  return (
+    spec.type === 'LoadBalancer' &&
+    live.spec.type === 'LoadBalancer' &&
+    spec.loadBalancerClass !== live.spec.loadBalancerClass
+  );
+}
+
 /** Whether it must be applied: something of ours is not as we want it, or still there though we want it no more. */
 export function differs({ metadata, spec }: LoadBalancerService, live: ServiceManifest): boolean {
   if (!within(metadata.labels, live.labels) || !within(metadata.annotations, live.annotations)) return true;

@@ -110,6 +110,22 @@ describe('a writer of load balancer Services', () => {
     assert.deepEqual(names, ['cilium-gateway-b', 'cilium-gateway-c', 'cilium-gateway-of-cilium', 'lb']);
   });
 
+  it('makes a new one for another class', async () => {
+    rig.writer.start();
+    rig.want(wanted('a'));
+    await rig.writer.idle();
+    const one = wanted('a');
+    rig.want({ ...one, spec: { ...one.spec, loadBalancerClass: 'example.com/lb' } });
+    while (rig.writes().length < 3) await new Promise(setImmediate);
+    await rig.writer.idle();
+    const path = '/api/v1/namespaces/shop/services/cilium-gateway-a';
+    assert.deepEqual(rig.writes().slice(1), [`DELETE ${path}`, `PATCH ${path}`]);
+    assert.equal(
+      (rig.get(service('cilium-gateway-a')).spec as LoadBalancerService['spec']).loadBalancerClass,
+      'example.com/lb',
+    );
+  });
+
   it('takes over what the same owner has there already', async () => {
     const { metadata, spec } = wanted('a');
     rig.create(service('cilium-gateway-a'), { metadata: { ...metadata, labels: {} }, spec });

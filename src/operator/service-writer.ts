@@ -4,7 +4,7 @@ import type { Log } from '../lib/log.ts';
 import type { LoadBalancerService } from '../mesh/model/index.ts';
 import type { Collection, Table } from '../store/index.ts';
 import type { LiveObject, LiveObjects } from './live-objects.ts';
-import { differs, isSameService } from './service-difference.ts';
+import { differs, hasOtherClass, isSameService } from './service-difference.ts';
 import { fieldManager, manifestOf, type OwnerReference } from './service-manifest.ts';
 import { type Reaction, WriteQueue } from './write-queue.ts';
 
@@ -88,6 +88,8 @@ export class ServiceWriter {
       return undefined;
     }
     this.#told(wanted);
+    // The API server lets a class be changed by a new Service only.
+    if (hasOtherClass(wanted, there.manifest)) return this.#deletion(there);
     return differs(wanted, there.manifest) ? () => this.#apply(key, wanted, true) : undefined;
   }
 
@@ -96,6 +98,10 @@ export class ServiceWriter {
     if (manifest?.applied !== true) return undefined;
     const [owner] = manifest.owners;
     if (owner !== undefined && this.#options.live.uidOf(ownerRef(owner, ref.namespace)) !== owner.uid) return undefined;
+    return this.#deletion({ ref, uid, version });
+  }
+
+  #deletion({ ref, uid, version }: Pick<LiveObject, 'ref' | 'uid' | 'version'>): () => Promise<void> {
     const path = pathOf('Service', { version, name: ref.name, namespace: ref.namespace ?? '' });
     return async () => {
       const body = { preconditions: { uid } };

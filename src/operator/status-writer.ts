@@ -134,8 +134,8 @@ export class StatusWriter {
 
   #seen(key: string, object: LiveObject | undefined): void {
     if (object !== undefined) {
-      // Numbers that are being held back stay so.
-      if (!this.#held.has(key)) this.#queue.add(key);
+      // Numbers that are being held back stay so; and most of what the watch tells is our own doing.
+      if (!this.#held.has(key) && !this.#isSettled(key, object)) this.#queue.add(key);
       return;
     }
     this.#queue.drop(key);
@@ -158,9 +158,7 @@ export class StatusWriter {
     const live = this.#options.live.get(key);
     if (live === undefined) return undefined;
     const desired = this.#desiredOf(key);
-    const settled = this.#settled.get(key);
-    if (settled !== undefined && settled.desired === desired && settled.version === live.resourceVersion)
-      return undefined;
+    if (this.#isSettled(key, live)) return undefined;
     const patch = statusPatch({
       kind: live.ref.kind,
       live: live.status,
@@ -169,6 +167,11 @@ export class StatusWriter {
       now: `${new Date().toISOString().slice(0, 19)}Z`,
     });
     return patch === undefined ? undefined : () => this.#write(key, live, patch, desired);
+  }
+
+  #isSettled(key: string, { resourceVersion }: LiveObject): boolean {
+    const settled = this.#settled.get(key);
+    return settled?.version === resourceVersion && settled.desired === this.#desiredOf(key);
   }
 
   /** An Ingress that is ours no more keeps no address of ours; if another controller has given it one, that stays. */
