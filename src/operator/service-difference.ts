@@ -12,10 +12,10 @@ export function isSameService({ metadata }: LoadBalancerService, live: ServiceMa
   return live.labels['cilium.io/ingress'] === 'true' && !live.owners.some(({ controller }) => controller === true);
 }
 
-/** Of two load balancers. */
+/** Of two load balancers. Where we want none, somebody else may have set one: on some clouds admission does. */
 export function hasOtherClass({ spec }: LoadBalancerService, live: ServiceManifest): boolean {
   return (
-    spec.type === 'LoadBalancer' &&
+    spec.loadBalancerClass !== undefined &&
     live.spec.type === 'LoadBalancer' &&
     spec.loadBalancerClass !== live.spec.loadBalancerClass
   );
