@@ -59,13 +59,16 @@ function namespacesOfProcess(pid: number | string): string[] {
 
 const allProcesses = (): string[] => readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
 
-function commandLine(pid: string): string {
+/** A file of its directory in /proc; empty when it has ended. */
+function ofProcess(pid: string, file: 'cmdline' | 'cgroup'): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ');
   } catch {
     return '';
   }
 }
+
+const commandLine = (pid: string): string => ofProcess(pid, 'cmdline');
 
 describe('the testbed’s life', function () {
   this.timeout(180_000);
@@ -96,9 +99,9 @@ describe('the testbed’s life', function () {
   const assertNothingIsLeft = (namespaces: readonly string[]) => {
     assert.deepEqual(machine(), clean);
     assert.deepEqual(cgroupsOf(name), []);
-    const held = allProcesses()
-      .flatMap(namespacesOfProcess)
-      .filter((namespace) => namespaces.includes(namespace));
+    // Their numbers are given again to those of other testbeds, whose cgroups tell whose they are.
+    const strangers = allProcesses().filter((pid) => !ofProcess(pid, 'cgroup').includes('/sluice-cluster-'));
+    const held = strangers.flatMap(namespacesOfProcess).filter((namespace) => namespaces.includes(namespace));
     assert.deepEqual(held, []);
     assert.deepEqual(
       allProcesses()

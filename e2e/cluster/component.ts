@@ -62,15 +62,25 @@ export async function stopComponent(
   signal: NodeJS.Signals = 'SIGTERM',
 ): Promise<void> {
   const started = performance.now();
-  for (let sent: NodeJS.Signals | undefined; ; await delay(5)) {
+  for (let sent = ''; ; await delay(5)) {
     const pid = componentPid(testbed, component);
     if (pid === undefined) return;
     const wanted = performance.now() - started > 15_000 ? 'SIGKILL' : signal;
-    if (sent === wanted) continue;
-    process.kill(pid, wanted);
+    // A child that it has just forked looks like itself.
+    if (sent === `${wanted} ${pid}`) continue;
+    send(pid, wanted);
     // One that is stopped would not see anything else.
-    if (wanted !== 'SIGKILL') process.kill(pid, 'SIGCONT');
-    sent = wanted;
+    if (wanted !== 'SIGKILL') send(pid, 'SIGCONT');
+    sent = `${wanted} ${pid}`;
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // Ended since it was found.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
