@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { pathOf } from '../src/kube/index.ts';
@@ -10,6 +10,7 @@ import { useCluster } from './support/cluster-rig.ts';
 import { temporaryDir } from './support/proxy-rig.ts';
 import { outcome, root, sluice, userEnv } from './support/sluice-cli.ts';
 import { sluiceImageArchive } from './support/sluice-image.ts';
+import { until } from './support/until.ts';
 
 const namespace = 'kube-system';
 const names = crds.map(({ plural }) => `${plural}.cilium.io`).sort();
@@ -158,6 +159,59 @@ describe('installation', function () {
     assert.equal(crd, '["cilium"]');
     const metrics = await cluster().fetch('http://10.90.0.11:9964/metrics');
     assert.match(metrics.body, /^sluice_/m);
+  });
+
+  it('replaces every agent and Envoy without a request that fails', async () => {
+    const { apply, kubectl, fetch, waitFor } = cluster();
+    await apply(readFileSync(join(import.meta.dirname, 'testdata/web.yaml'), 'utf8'));
+    const ask = async (address: string) => (await fetch('http://web.example/', { address })).status;
+    let address = '';
+    await waitFor(
+      'Ingress',
+      'web',
+      'has an address',
+      (object) => {
+        const { loadBalancer } = (object?.status ?? {}) as { loadBalancer?: { ingress?: { ip?: string }[] } };
+        address = loadBalancer?.ingress?.[0]?.ip ?? '';
+        return address !== '';
+      },
+      { namespace: 'default' },
+    );
+    await until(
+      'the Ingress to be served',
+      () =>
+        ask(address).then(
+          (status) => status === 200,
+          () => false,
+        ),
+      60_000,
+    );
+    const stop = new AbortController();
+    const failed: string[] = [];
+    let served = 0;
+    // Each request is a connection of its own, and the router deals them out to both nodes.
+    const clients = Array.from({ length: 4 }, async () => {
+      while (!stop.signal.aborted)
+        await ask(address).then(
+          (status) => (status === 200 ? served++ : failed.push(String(status))),
+          (error: Error) => failed.push(error.message),
+        );
+    });
+    const before = await namesOf('Pod', ours, namespace);
+    await kubectl('rollout', 'restart', '--namespace', namespace, 'daemonset/sluice');
+    await kubectl('rollout', 'status', '--namespace', namespace, 'daemonset/sluice', '--timeout=180s');
+    await until(
+      'the old Pods to have gone',
+      async () => {
+        const now = await namesOf('Pod', ours, namespace);
+        return !before.filter((name) => !name.startsWith('sluice-operator')).some((name) => now.includes(name));
+      },
+      90_000,
+    );
+    stop.abort();
+    await Promise.all(clients);
+    assert.deepEqual(failed, []);
+    assert.ok(served > 100, `only ${served} requests`);
   });
 
   it('leaves CRDs of somebody else as they are', async () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { type IncomingMessage, type RequestOptions, request } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLog } from '../lib/log.ts';
 import { type ApiServer, serveApi } from './api-server.ts';
 
@@ -51,6 +53,33 @@ describe('the agent API', () => {
     assert.equal((await ask({ socketPath: socket, path: '/__proto__' })).status, 404);
     assert.equal((await ask({ socketPath: socket, path: '/healthz', method: 'POST' })).status, 405);
     assert.deepEqual(await ask({ socketPath: socket, path: '/v1/broken' }), { status: 500, body: 'not now\n' });
+  });
+
+  it('gets a TCP address that is taken as soon as it is free', async () => {
+    const holder = createServer((_request, response) => response.end('the one before'));
+    await once(holder.listen(0, '127.0.0.1'), 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const later = await serveApi({
+      tcp: { address: '127.0.0.1', port },
+      handlers: { '/healthz': () => ({ body: 'the one that came\n' }) },
+      publicPaths: ['/healthz'],
+      log: createLog({ level: 'silent', format: 'json' }),
+    });
+    try {
+      assert.equal(later.port, undefined);
+      assert.equal((await ask({ port, path: '/healthz', agent: false })).body, 'the one before');
+      holder.close();
+      let answered: string | undefined;
+      for (; answered === undefined; await delay(20))
+        answered = await ask({ port, path: '/healthz', agent: false }).then(
+          ({ body }) => body,
+          () => undefined,
+        );
+      assert.equal(answered, 'the one that came\n');
+    } finally {
+      await later.close();
+    }
+    await assert.rejects(ask({ port, path: '/healthz', agent: false }), /ECONNREFUSED/);
   });
 
   it('survives request targets that are no URL', async () => {

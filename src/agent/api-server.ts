@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Fault } from '../lib/fault.ts';
@@ -26,14 +27,20 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** ms between attempts to get a TCP address that is taken. */
+const retryAfter = 500;
+
 /**
- * The agent's own HTTP API. A TCP address that is taken is a warning, not the end: the mesh itself does not depend on it.
+ * The agent's own HTTP API. A TCP address that is taken is a warning, not the end: the mesh itself does not depend on it. It is
+ * tried again until it is free: in a rolling update the agent that goes still has it while the one that comes starts.
  * @throws Fault API_SOCKET
  */
 export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
   const { handlers, log, socket } = options;
   const local = socket === undefined ? undefined : await serveLocally(socket, handlers, log);
   let open: Server | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
   if (options.tcp !== undefined) {
     const exposed = Object.fromEntries(options.publicPaths.map((path) => [path, handlers[path]]));
     const server = createServer((request, response) => answer(exposed, request, response, log));
@@ -42,13 +49,26 @@ export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
       open = server;
     } catch (error) {
       const { address, port } = options.tcp;
-      log.warn({ err: error }, `no metrics and probes on ${address}:${port}; choose another --metrics-address`);
+      log.warn({ err: error }, `no metrics and probes on ${address}:${port} yet; choose another --metrics-address`);
+      const again = async (): Promise<void> => {
+        try {
+          await listen(server, { host: address, port });
+          open = server;
+          if (closed) await shut(server);
+          else log.info(`metrics and probes on ${address}:${port}`);
+        } catch {
+          if (!closed) retry = setTimeout(again, retryAfter).unref();
+        }
+      };
+      retry = setTimeout(again, retryAfter).unref();
     }
   }
   const bound = open?.address();
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : undefined,
     async close() {
+      closed = true;
+      clearTimeout(retry);
       await Promise.all([local, open].map((server) => server && shut(server)));
       if (socket !== undefined) await rm(socket, { force: true });
     },
@@ -104,14 +124,9 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.end(text);
 }
 
-function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+async function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+  server.listen(where);
+  await once(server, 'listening');
 }
 
 function shut(server: Server): Promise<void> {
