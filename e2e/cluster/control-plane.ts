@@ -100,6 +100,8 @@ function apiServerFlags(settings: Settings) {
     'audit-policy-file': auditPolicy(name),
     'audit-log-path': auditLog(name),
     'audit-log-format': 'json',
+    // Megabytes; else it would begin another file after 100, and who reads it would miss the first.
+    'audit-log-maxsize': 1_000_000,
     profiling: false,
   };
 }

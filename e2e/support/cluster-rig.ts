@@ -187,7 +187,7 @@ function createRig(settings: Settings, binaries: Binaries, takeDown: () => Promi
     fetch: (url, options) => fetchThrough(gateSocket(name), url, options),
     load: (archive) => loadImageEverywhere(settings, binaries.ctr, archive),
     component: (wanted) => rigComponent(settings, componentNamed(settings, binaries, wanted)),
-    audit: () => parseAudit(readFileSync(auditLog(name), 'utf8')),
+    audit: () => parseAudit(readFileSync(auditLog(name))),
     async stop() {
       kube.close();
       await takeDown();
@@ -209,10 +209,13 @@ const rigComponent = (settings: Settings, component: Component): RigComponent =>
 });
 
 /** One JSON object a line; the last may still be being written. */
-function parseAudit(text: string): AuditEvent[] {
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return whole
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as AuditEvent);
+function parseAudit(log: Buffer): AuditEvent[] {
+  const events: AuditEvent[] = [];
+  let start = 0;
+  // Line by line: a long run's log is longer than a string can be.
+  for (let end = log.indexOf('\n'); end >= 0; end = log.indexOf('\n', start)) {
+    events.push(JSON.parse(log.toString('utf8', start, end)) as AuditEvent);
+    start = end + 1;
+  }
+  return events;
 }
