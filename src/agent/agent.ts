@@ -2,6 +2,7 @@ import type { Diagnostic, ObjectRef } from '../api/index.ts';
 import { openKube } from '../kube/index.ts';
 import type { Fault } from '../lib/fault.ts';
 import { createLog } from '../lib/log.ts';
+import { orAborted } from '../lib/or-aborted.ts';
 import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
 import type { Tables } from '../mesh/inputs.ts';
 import { sharedPaths } from '../proxy/index.ts';
@@ -164,12 +165,4 @@ function identityOf(tables: Tables, ref: ObjectRef) {
   if (object === undefined) return undefined;
   const { apiVersion, metadata } = object;
   return { apiVersion, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
 }

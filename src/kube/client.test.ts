@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { connectKube } from './client.ts';
 import type { KubeClient, WatchEvent } from './index.ts';
 import { Relay, TestPki, TlsServer } from './testing/tls-server.ts';
@@ -248,6 +249,20 @@ describe('requests to an API server', () => {
     );
     await assert.rejects(get('/api'), { code: 'KUBE_TLS', hint: /certificate authority/ });
     other.remove();
+  });
+
+  it('do not wait for a connection any longer than they may', async () => {
+    server = await TlsServer.start(pki);
+    // Takes connections, and says nothing: no TLS.
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    client = connectKube(
+      { cluster: { name: 'c', server: `https://127.0.0.1:${port}`, skipTLSVerify: true }, user: { name: 'u' } },
+      'sluice-test/1',
+    );
+    await assert.rejects(get('/api', { timeout: 20 }), { code: 'KUBE_TIMEOUT' });
+    silent.close();
   });
 
   it('say where there is no server', async () => {

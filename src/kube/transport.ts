@@ -4,6 +4,7 @@ import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { orAborted } from '../lib/or-aborted.ts';
 import { type Connect, connectTls } from './connect.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -64,8 +65,10 @@ export class Transport {
 
   /** Resolves with the answer's head. Rejects with whatever the socket said, or the signal's reason. */
   async send(request: WireRequest): Promise<WireAnswer> {
-    for (let attempt = 0; ; attempt++) {
-      const session = this.#agent === undefined ? await this.#session() : undefined;
+    for (let attempt = 0; ; ) {
+      const session = this.#agent === undefined ? await orAborted(this.#session(), request.signal) : undefined;
+      // Others that waited for the same connection may have taken all of its streams meanwhile.
+      if (session !== undefined && (!session.usable || session.streams >= session.limit)) continue;
       request.signal.throwIfAborted();
       try {
         if (session !== undefined) return await session.send(this.#server.host, request);
@@ -74,7 +77,7 @@ export class Transport {
         request.signal.throwIfAborted();
         // A kept connection may have ended before the server read the request. What it may have done is not asked twice.
         const again = error instanceof LostConnection ? request.method === 'GET' : wasRefused(error);
-        if (attempt >= 2 || !again) throw error;
+        if (++attempt > 2 || !again) throw error;
       }
     }
   }
@@ -86,21 +89,15 @@ export class Transport {
     this.#agent?.destroy();
   }
 
+  /** One that has a stream to spare, as things stand; undefined where the server speaks no HTTP/2. */
   async #session(): Promise<Session | undefined> {
     this.#sessions = this.#sessions.filter((session) => session.usable);
     const free = this.#sessions.find((session) => session.streams < session.limit);
-    if (free !== undefined) {
-      free.streams++;
-      return free;
-    }
+    if (free !== undefined) return free;
     this.#connecting ??= this.#open().finally(() => {
       this.#connecting = undefined;
     });
-    const opened = await this.#connecting;
-    if (opened === undefined) return undefined;
-    if (!opened.usable || opened.streams >= opened.limit) return this.#session();
-    opened.streams++;
-    return opened;
+    return this.#connecting;
   }
 
   async #open(): Promise<Session | undefined> {
@@ -195,7 +192,6 @@ class Session {
     this.#session.destroy();
   }
 
-  /** `streams` has been counted up for it. */
   send(authority: string, { method, path, headers, body, signal }: WireRequest): Promise<WireAnswer> {
     let stream: ClientHttp2Stream;
     try {
@@ -204,9 +200,9 @@ class Session {
         { endStream: body === undefined, signal },
       );
     } catch (error) {
-      this.streams--;
       return Promise.reject(error);
     }
+    this.streams++;
     this.#session.ref();
     return new Promise((resolve, reject) => {
       stream.once('close', () => {

@@ -10,6 +10,7 @@ import {
 } from '../../kube/index.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
+import { orAborted } from '../../lib/or-aborted.ts';
 import type { Source, SourceOptions, SourceStats } from '../source.ts';
 import { Changes } from './changes.ts';
 import { CustomResources } from './custom-resources.ts';
@@ -154,13 +155,4 @@ class ApiServerSource implements KubernetesSource {
     const { signal } = this.#context;
     while ((await feed.start(feed.resource.versions[0] as string)) === 'not-found') await backoff.wait(signal);
   }
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
