@@ -335,7 +335,7 @@ describe('sluice agent in a cluster of two nodes', function () {
       await rig.exec('node-1', 'pkill', '-TERM', '-f', 'sluice-plain-config');
       await once(agent, 'exit');
     }
-    // It was not the one whose addresses those of the load balancers are.
+    // It wanted none of the load balancers' addresses, and took them away: the agent of the Pod looks every 30 s.
     await served(gateway, 'shop.test');
   });
 

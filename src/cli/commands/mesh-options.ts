@@ -35,17 +35,19 @@ export function meshOptions(command: Command): Command {
     )
     .option('--host-network', "on the nodes' own addresses, without load balancers")
     .option('--address <ip>', 'with --host-network; and for Ingresses with a port of the hosts', address, '0.0.0.0')
-    .option('--http-port <port>', 'Ingress: HTTP', port, 80)
-    .option('--https-port <port>', 'Ingress: HTTPS', port, 443);
+    .option('--http-port <port>', 'with --host-network: Ingress, HTTP', port, 80)
+    .option('--https-port <port>', 'with --host-network: Ingress, HTTPS', port, 443);
 }
 
 /** @param namespace of the installation */
 export function toMeshOptions(flags: MeshFlags, namespace: string): MeshOptions {
+  // On addresses of load balancers they are what their Services say.
+  const ports = flags.hostNetwork === true ? flags : { httpPort: 80, httpsPort: 443 };
   return {
     ...defaultMeshOptions,
     address: flags.address,
-    httpPort: flags.httpPort,
-    httpsPort: flags.httpsPort,
+    httpPort: ports.httpPort,
+    httpsPort: ports.httpsPort,
     gatewayAddresses: flags.hostNetwork === true ? 'nodes' : 'service',
     sharedIngressService: `${namespace}/cilium-ingress`,
     ingressLoadBalancers: flags.loadbalancerMode,
