@@ -46,8 +46,10 @@ export function parseReport(text: string): Report {
   return report as Report;
 }
 
+/** By name: the suite's own order is by chance. */
 export function summarize(report: Report): ProfileSummary[] {
-  return report.profiles.map(({ name, core, extended }) => {
+  const profiles = report.profiles.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return profiles.map(({ name, core, extended }) => {
     const claimed = extended?.supportedFeatures ?? [];
     return {
       name,

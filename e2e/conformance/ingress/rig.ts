@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openKube } from '../../../src/kube/index.ts';
+import { openKube, type RawObject } from '../../../src/kube/index.ts';
 import { testserverImage } from '../../cluster/images.ts';
 import { until } from '../../support/until.ts';
 import { type Answer, type Call, exchange } from '../support/exchange.ts';
@@ -32,7 +32,7 @@ export async function openRig(namespace: string): Promise<Rig> {
   const objects = objectsOf(openKube({ kubeconfig, userAgent: 'sluice-conformance' }));
   await objects.remove('Namespace', namespace);
   await objects.apply(`{apiVersion: v1, kind: Namespace, metadata: {name: ${namespace}}}`);
-  const apply = (yaml: string): Promise<void> => objects.apply(yaml, namespace);
+  const apply = (yaml: string): Promise<void> => objects.apply(yaml, namespace, inMode);
   return {
     namespace,
     objects,
@@ -78,6 +78,14 @@ export async function openRig(namespace: string): Promise<Rig> {
     },
     close: () => objects.remove('Namespace', namespace),
   };
+}
+
+/** The mode that main.ts was asked for; what the installation has as its default unless it was. */
+function inMode(object: RawObject): RawObject {
+  const mode = process.env.SLUICE_LOADBALANCER_MODE;
+  if (object.kind !== 'Ingress' || mode === undefined) return object;
+  const annotations = { ...object.metadata?.annotations, 'ingress.cilium.io/loadbalancer-mode': mode };
+  return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
 interface Ready {

@@ -4,8 +4,8 @@ import { until } from '../../support/until.ts';
 
 /** Objects of a cluster as tests handle them. */
 export interface Objects {
-  /** YAML documents; those without a namespace of their own get `namespace`. */
-  apply(yaml: string, namespace?: string): Promise<void>;
+  /** YAML documents; those without a namespace of their own get `namespace`. Applied is what `change` makes of them. */
+  apply(yaml: string, namespace?: string, change?: (object: RawObject) => RawObject): Promise<void>;
   get<T = RawObject>(kind: string, name: string, namespace?: string): Promise<T | undefined>;
   /** Resolves when it is gone, and with a namespace everything in it. */
   remove(kind: string, name: string, namespace?: string): Promise<void>;
@@ -25,8 +25,8 @@ export function objectsOf(client: KubeClient): Objects {
   };
   return {
     get,
-    async apply(yaml, namespace) {
-      for (const object of loadAll(yaml) as RawObject[]) {
+    async apply(yaml, namespace, change = (object) => object) {
+      for (const object of (loadAll(yaml) as RawObject[]).map(change)) {
         const { kind = '', metadata = {} } = object as RawObject & { kind?: string };
         const own = resourceOf(kind).namespaced ? ((metadata.namespace as string | undefined) ?? namespace) : undefined;
         await client.request({
