@@ -8,6 +8,7 @@ import { until } from './support/until.ts';
 interface Condition {
   readonly type: string;
   readonly status: string;
+  readonly message: string;
   readonly lastTransitionTime: string;
 }
 interface Status {
@@ -219,7 +220,9 @@ spec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: web}}
       (await kubectl('describe', 'gateway', 'taken', '-n', namespace)).includes('ServiceNameTaken'),
     );
     assert.equal((await get('service', 'cilium-gateway-taken')).spec !== undefined, true);
-    assert.equal(holds(statusOf(await get('gateway', 'taken')).conditions, 'Programmed'), false);
+    const told = statusOf(await get('gateway', 'taken')).conditions?.find(({ type }) => type === 'Programmed');
+    assert.equal(told?.status, 'False');
+    assert.match(told.message, /Service default\/cilium-gateway-taken was made by somebody else/);
   });
 
   it('loses nothing when the leader changes amid a burst, whichever way it ends', async () => {

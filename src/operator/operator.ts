@@ -19,6 +19,7 @@ import { LeaderWork } from './leader-work.ts';
 import { LiveObjects, liveRef } from './live-objects.ts';
 import { observeOperator } from './operator-metrics.ts';
 import type { OperatorOptions } from './operator-options.ts';
+import { deriveProblemStatuses } from './problem-statuses.ts';
 import { RejectionsFeed } from './rejections-feed.ts';
 import { setDiagnostics } from './source-diagnostics.ts';
 
@@ -74,6 +75,7 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
   const unreadable = plane.store.table<readonly Diagnostic[]>('operator.unreadable');
   const addressStatuses = plane.store.table<ObjectStatus>('operator.address-statuses');
 
+  const statuses = deriveProblemStatuses(plane.store, plane.statuses, problems);
   const live = new LiveObjects();
   const source = parts.add(
     'source',
@@ -122,6 +124,7 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
   const work = new LeaderWork({
     client: whileLeading(client, election),
     plane,
+    statuses,
     live,
     addressStatuses,
     problems,
