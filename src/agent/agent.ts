@@ -1,19 +1,16 @@
-import type { Diagnostic, ObjectRef } from '../api/index.ts';
-import { openKube } from '../kube/index.ts';
-import type { Fault } from '../lib/fault.ts';
-import { createLog } from '../lib/log.ts';
+import type { Meter } from '@opentelemetry/api';
+import { type KubeClient, openKube } from '../kube/index.ts';
+import { createLog, type Log } from '../lib/log.ts';
 import { orAborted } from '../lib/or-aborted.ts';
 import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
-import type { Tables } from '../mesh/inputs.ts';
 import { sharedPaths } from '../proxy/index.ts';
-import { openKubernetesSource } from '../sources/index.ts';
+import { type KubernetesSource, openKubernetesSource } from '../sources/index.ts';
 import { startMetrics } from '../telemetry/metrics.ts';
 import type { XdsServer } from '../xds/index.ts';
 import type { AgentOptions } from './agent-options.ts';
 import { startAddresses } from './cluster/address-part.ts';
-import { openAgentEnvoy } from './cluster/agent-envoy.ts';
-import { type NodeEvent, NodeEvents } from './cluster/node-events.ts';
-import { RejectionPublisher } from './cluster/rejection-publisher.ts';
+import { type AgentEnvoy, openAgentEnvoy } from './cluster/agent-envoy.ts';
+import { startReports } from './cluster/node-reports.ts';
 import { selectionsFor } from './cluster/selections.ts';
 import { observeSource } from './cluster/source-metrics.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
@@ -22,7 +19,7 @@ import { serveNodeApi } from './parts/node-api.ts';
 import type { Parts } from './parts/parts.ts';
 import { Pipeline } from './parts/pipeline.ts';
 import { firstAnswers, startXds } from './parts/xds-part.ts';
-import { tracingOf } from './tracing.ts';
+import { type Tracing, tracingOf } from './tracing.ts';
 import { xdsTcp } from './xds-tcp.ts';
 
 /** ms for which a listener that is gone keeps its connections: Envoy's own default. */
@@ -42,31 +39,12 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
   parts.add('api server', client);
   const envoy = await openAgentEnvoy(parts, options, tracing.clusters, log);
 
-  const pipeline = new Pipeline({
-    mesh: options.mesh,
-    encode: {
-      ...defaultEncodeOptions,
-      ...tracing.encode,
-      ...(options.accessLog === undefined ? {} : { accessLog: { target: options.accessLog } }),
-    },
-    adminSocket: envoy.admin.socketPath,
+  const { pipeline, source, findings } = readCluster(parts, {
+    ...{ options, client, envoy, log },
+    encode: tracing.encode,
     meter: metrics.meter,
   });
   const { plane, cache } = pipeline;
-  const findings = parts.add('findings', new Findings(plane, () => undefined, tellOf(log, undefined)));
-  const source = parts.add(
-    'source',
-    openKubernetesSource({
-      client,
-      selections: selectionsFor(plane, options.features, { nodes: false }),
-      settled: async () => plane.store.flush(),
-      sink: (batch) => pipeline.receive(batch),
-      onDiagnostics: (diagnostics) => findings.set('source', diagnostics),
-      log,
-    }),
-  );
-  observeSource(metrics.meter, source);
-
   let xds: XdsServer | undefined;
   let addresses: Awaited<ReturnType<typeof startAddresses>> | undefined;
   const status = (): NodeStatus =>
@@ -105,21 +83,9 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
   await firstAnswers(server, pipeline, signal);
   plane.store.flush();
 
-  const events = parts.add(
-    'events',
-    new NodeEvents({ client, node: options.node, identify: (ref) => identityOf(plane.tables, ref), log }),
-  );
-  let faults: readonly Fault[] = [];
-  const tell = () => events.stand([...refusals(plane.rejections.diagnostics), ...faultEvents(options.node, faults)]);
-  parts.add('refusals', { close: plane.rejections.diagnostics.observe(tell) });
-  tell();
-  parts.add(
-    'report of refusals',
-    new RejectionPublisher({
-      ...{ client, namespace: options.namespace, node: options.node, log },
-      rejections: plane.rejections.table,
-    }),
-  );
+  const reports = startReports(parts, {
+    ...{ client, node: options.node, namespace: options.namespace, plane, findings, log },
+  });
   addresses = await parts.start('addresses', () =>
     startAddresses({
       meter: metrics.meter,
@@ -127,42 +93,61 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
       acked: () => server.waitAcked(cache.sequence, ['listeners']),
       log,
       drainTime: listenerDrainTime,
-      onFaults: (found) => {
-        faults = found;
-        findings.set('addresses', found.map(addressDiagnostic));
-        tell();
-      },
+      onFaults: (faults) => reports.addressFaults(faults),
     }),
   );
   if (envoy.drain !== undefined) parts.add('drain', { close: envoy.drain });
   log.info({ objects: source.stats().objects, ms: Date.now() - started }, 'agent serves');
 }
 
-function* refusals(diagnostics: { values(): Iterable<readonly Diagnostic[]> }): Iterable<NodeEvent> {
-  for (const list of diagnostics.values())
-    for (const { object, reason, message, hint } of list)
-      if (object !== undefined) yield { object, reason, message: hint === undefined ? message : `${message}; ${hint}` };
+interface Reading {
+  readonly pipeline: Pipeline;
+  readonly source: KubernetesSource;
+  readonly findings: Findings;
 }
 
-function faultEvents(node: string, faults: readonly Fault[]): NodeEvent[] {
-  const [first] = faults;
-  if (first === undefined) return [];
-  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
-  const message = `addresses of load balancers are not local to this node: ${first.message}${more}`;
-  return [{ object: { group: '', kind: 'Node', name: node }, reason: 'AddressNotLocal', message }];
-}
-
-function addressDiagnostic({ message, hint }: Fault): Diagnostic {
-  return { severity: 'error', reason: 'AddressNotLocal', message, ...(hint === undefined ? {} : { hint }) };
-}
-
-function identityOf(tables: Tables, ref: ObjectRef) {
-  // Kubelets name themselves so, and `kubectl describe node` looks for that.
-  if (ref.kind === 'Node') return { apiVersion: 'v1', uid: ref.name };
-  if (!(ref.kind in tables)) return undefined;
-  const table = tables[ref.kind as 'Ingress'];
-  const object = table.get(ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`);
-  if (object === undefined) return undefined;
-  const { apiVersion, metadata } = object;
-  return { apiVersion, ...(metadata.uid === undefined ? {} : { uid: metadata.uid }) };
+/** From the API server to the xDS cache, as things come. */
+function readCluster(
+  parts: Parts,
+  {
+    options,
+    client,
+    envoy,
+    encode,
+    meter,
+    log,
+  }: {
+    readonly options: AgentOptions;
+    readonly client: KubeClient;
+    readonly envoy: AgentEnvoy;
+    readonly encode: Tracing['encode'];
+    readonly meter: Meter;
+    readonly log: Log;
+  },
+): Reading {
+  const pipeline = new Pipeline({
+    mesh: options.mesh,
+    encode: {
+      ...defaultEncodeOptions,
+      ...encode,
+      ...(options.accessLog === undefined ? {} : { accessLog: { target: options.accessLog } }),
+    },
+    adminSocket: envoy.admin.socketPath,
+    meter,
+  });
+  const { plane } = pipeline;
+  const findings = parts.add('findings', new Findings(plane, () => undefined, tellOf(log, undefined)));
+  const source = parts.add(
+    'source',
+    openKubernetesSource({
+      client,
+      selections: selectionsFor(plane, options.features, { nodes: false }),
+      settled: async () => plane.store.flush(),
+      sink: (batch) => pipeline.receive(batch),
+      onDiagnostics: (diagnostics) => findings.set('source', diagnostics),
+      log,
+    }),
+  );
+  observeSource(meter, source);
+  return { pipeline, source, findings };
 }

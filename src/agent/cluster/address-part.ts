@@ -27,7 +27,7 @@ export async function startAddresses({ meter, pipeline, acked, log, drainTime, o
       for (const { name, bind } of pipeline.listeners())
         if (bind.freebind === true && !isRefused(name)) yield bind.address;
     },
-    inUse: hasConnections,
+    connections: openConnections,
     ...{ acked, log, drainTime, onFaults },
   });
   const unobserve = [...listeners, rejections.table].map((collection) =>
@@ -60,9 +60,9 @@ async function kernelAddresses(): Promise<NodeAddresses | Fault> {
   }
 }
 
-function hasConnections(address: string): boolean {
-  const wanted = procAddress(address);
+function openConnections(): (address: string) => boolean {
   const over: readonly string[] = [tcpState.listen, tcpState.timeWait, tcpState.close];
-  for (const socket of tcpSockets()) if (socket.address === wanted && !over.includes(socket.state)) return true;
-  return false;
+  const local = new Set<string>();
+  for (const { address, state } of tcpSockets()) if (!over.includes(state)) local.add(address);
+  return (address) => local.has(procAddress(address));
 }

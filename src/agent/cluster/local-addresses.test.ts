@@ -28,7 +28,7 @@ function rig(options: Partial<LocalAddressesOptions> = {}, present: string[] = [
   const local = new LocalAddresses({
     addresses,
     wanted: () => world.wanted,
-    inUse: (address) => world.busy.has(address),
+    connections: () => (address) => world.busy.has(address),
     acked: async () => {},
     log: createLog({ level: 'silent', format: 'json' }),
     drainTime: 1000,
@@ -88,6 +88,14 @@ describe('addresses of this node', () => {
     world.now = 1800;
     assert.deepEqual(await look([]), ['10.0.0.1']);
     await local.close();
+  });
+
+  it('do not keep the process from ending when Envoy does not answer', async () => {
+    const { local, state, world } = rig({ acked: () => new Promise(() => {}) });
+    world.wanted = ['10.0.0.1'];
+    local.changed();
+    await local.close();
+    assert.equal(state.calls, 0);
   });
 
   it('of a process before this one drain too, and all stay when this one ends', async () => {

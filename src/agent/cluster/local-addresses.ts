@@ -18,8 +18,8 @@ export interface LocalAddressesOptions {
   readonly addresses: NodeAddresses | Fault;
   /** What listeners of this node are served on, now. */
   readonly wanted: () => Iterable<string>;
-  /** Whether an address has open connections. */
-  readonly inUse: (address: string) => boolean;
+  /** Looks which addresses have open connections: at most once for each time that the kernel's addresses are looked at. */
+  readonly connections: () => (address: string) => boolean;
   /** Resolves when Envoy has answered all that it was sent so far. */
   readonly acked: () => Promise<void>;
   readonly log: Log;
@@ -48,7 +48,8 @@ export class LocalAddresses {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #again = false;
-  #closed = false;
+  readonly #closed = Promise.withResolvers<void>();
+  #isClosed = false;
   #told = '[]';
 
   constructor(options: LocalAddressesOptions) {
@@ -58,7 +59,7 @@ export class LocalAddresses {
 
   /** The listeners changed, or what Envoy says of them. */
   changed(): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     this.#again = true;
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined;
@@ -75,20 +76,22 @@ export class LocalAddresses {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
+    this.#closed.resolve();
     clearTimeout(this.#timer);
     await this.settled();
     if (!(this.#options.addresses instanceof Fault)) this.#options.addresses.close();
   }
 
   async #run(): Promise<void> {
-    while (this.#again && !this.#closed) {
+    while (this.#again && !this.#isClosed) {
       this.#again = false;
-      await this.#options.acked();
-      if (!this.#again && !this.#closed) this.#reconcile();
+      // An Envoy that does not answer must not keep us from ending.
+      await Promise.race([this.#options.acked(), this.#closed.promise]);
+      if (!this.#again && !this.#isClosed) this.#reconcile();
     }
     clearTimeout(this.#timer);
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     const wait = this.#state.draining.length > 0 ? whileDraining : otherwise;
     this.#timer = setTimeout(() => this.changed(), wait).unref();
   }
@@ -102,7 +105,14 @@ export class LocalAddresses {
     }
     try {
       for (const address of needed) this.#unwanted.delete(address);
-      const { faults, added, removed, ...found } = addresses.reconcile(needed, (address) => this.#stays(address));
+      let connections: ((address: string) => boolean) | undefined;
+      const inUse = (address: string) => {
+        connections ??= this.#options.connections();
+        return connections(address);
+      };
+      const { faults, added, removed, ...found } = addresses.reconcile(needed, (address) =>
+        this.#stays(address, inUse),
+      );
       for (const address of removed) this.#unwanted.delete(address);
       if (added.length > 0) log.info({ addresses: added }, 'addresses of load balancers are local now');
       if (removed.length > 0) log.info({ addresses: removed }, 'addresses of load balancers are not local any more');
@@ -114,11 +124,11 @@ export class LocalAddresses {
   }
 
   /** Whether one that nothing wants any more may stay for now; one of a process before us counts from now on. */
-  #stays(address: string): boolean {
+  #stays(address: string, inUse: (address: string) => boolean): boolean {
     const now = this.#now();
     const since = this.#unwanted.get(address) ?? now;
     this.#unwanted.set(address, since);
-    return now - since < this.#options.drainTime && this.#options.inUse(address);
+    return now - since < this.#options.drainTime && inUse(address);
   }
 
   #become(state: Omit<LocalAddressesState, 'faults'>, faults: readonly Fault[]): void {

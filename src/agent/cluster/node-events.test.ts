@@ -18,13 +18,20 @@ const event = (name: string, message = 'Envoy refused it'): NodeEvent => ({
 
 function rig(burst = 20, node = 'n1') {
   const client = recordedClient();
+  const time = { now: 0 };
+  const clock = {
+    now: () => time.now,
+    async wait(milliseconds: number) {
+      time.now += milliseconds;
+    },
+  };
   const events = new NodeEvents({
-    ...{ client, node, burst, interval: 5 },
+    ...{ client, node, burst, interval: 1000, clock },
     identify: ({ name }) => ({ apiVersion: 'networking.k8s.io/v1', uid: `uid-${name}` }),
     log: createLog({ level: 'silent', format: 'json' }),
   });
   const bodies = () => client.requests.map(({ body }) => body as Body);
-  return { client, events, bodies };
+  return { client, events, bodies, time };
 }
 
 describe('Events of a node', () => {
@@ -69,10 +76,16 @@ describe('Events of a node', () => {
   });
 
   it('are not more at once than they may be, and all come', async () => {
-    const { events, client } = rig(2);
+    const { events, client, time } = rig(2);
     events.stand(Array.from({ length: 6 }, (_, i) => event(`i${i}`)));
     await events.settled();
     assert.equal(client.requests.length, 6);
+    assert.equal(time.now, 4000);
+    // After a rest there may be as many at once again, and no more.
+    time.now += 60_000;
+    events.stand(Array.from({ length: 3 }, (_, i) => event(`j${i}`)));
+    await events.settled();
+    assert.equal(time.now, 65_000);
     await events.close();
   });
 

@@ -23,9 +23,11 @@ export interface NodeEventsOptions {
   readonly node: string;
   readonly identify: (ref: ObjectRef) => Identity | undefined;
   readonly log: Log;
-  /** Events at once, and ms until there may be one more; 20 and 1,000. */
+  /** Events at once, and ms for each one more; 20 and 1,000. */
   readonly burst?: number;
   readonly interval?: number;
+  /** Tests turn time forward themselves. */
+  readonly clock?: { now(): number; wait(milliseconds: number, signal: AbortSignal): Promise<void> };
 }
 
 const controller = 'sluice.dev/agent';
@@ -48,12 +50,16 @@ export class NodeEvents {
   readonly #told = new Map<string, number>();
   readonly #queue: NodeEvent[] = [];
   #standing = new Set<string>();
+  readonly #clock: NonNullable<NodeEventsOptions['clock']>;
   #tokens: number;
+  #refilled: number;
   #working: Promise<void> | undefined;
 
   constructor(options: NodeEventsOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? { now: () => performance.now(), wait: pause };
     this.#tokens = options.burst ?? 20;
+    this.#refilled = this.#clock.now();
   }
 
   /** All that is to be told now; what stood before is not told again. */
@@ -95,12 +101,17 @@ export class NodeEvents {
   /** Waits until there may be one more. */
   async #token(): Promise<void> {
     const { interval = 1000, burst = 20 } = this.#options;
-    if (this.#tokens === 0) await pause(interval, this.#abort.signal);
-    else this.#tokens--;
-    // They come back with time.
-    setTimeout(() => {
-      this.#tokens = Math.min(burst, this.#tokens + 1);
-    }, interval).unref();
+    const refill = () => {
+      const now = this.#clock.now();
+      this.#tokens = Math.min(burst, this.#tokens + (now - this.#refilled) / interval);
+      this.#refilled = now;
+    };
+    refill();
+    if (this.#tokens < 1) {
+      await this.#clock.wait((1 - this.#tokens) * interval, this.#abort.signal);
+      refill();
+    }
+    this.#tokens--;
   }
 
   async #tell(event: NodeEvent): Promise<void> {
@@ -117,7 +128,7 @@ export class NodeEvents {
           log.warn({ err: error, reason: event.reason }, 'an Event could not be written');
           return;
         }
-        await pause(error.retryAfter ?? interval, signal);
+        await this.#clock.wait(error.retryAfter ?? interval, signal);
       }
     }
   }
