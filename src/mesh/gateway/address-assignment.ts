@@ -90,7 +90,8 @@ function assignOne(
             ? takeAny(options, sockets, isFree, ports, field, addresses)
             : takeGiven(given, isFree, ports, field, addresses)
           : given === undefined || given.includes(value)
-            ? takeAsked(value, isFree, ports, field, addresses)
+            ? // What a load balancer gives can be had, whatever network it is of.
+              takeAsked(value, given !== undefined || isBindable(value), isFree, ports, field, addresses)
             : notUsable(
                 `${value} is not among the addresses that a load balancer gave (${given.join(', ') || 'none'})`,
                 'use an address of a CiliumLoadBalancerIPPool that nothing else has',
@@ -103,13 +104,13 @@ function assignOne(
 
 function takeAsked(
   value: string,
+  bindable: boolean,
   isFree: (address: string) => boolean,
   ports: readonly string[],
   field: string,
   addresses: string[],
 ): Problem | undefined {
-  if (!isBindable(value))
-    return notUsable(`${value} is no address that a host can have`, 'use an address of this host', field);
+  if (!bindable) return notUsable(`${value} is no address that a host can have`, 'use an address of this host', field);
   if (!isFree(value))
     return notUsable(
       `a port of ${listPorts(ports)} on ${value} is taken by an older Gateway or by Ingress`,
