@@ -133,6 +133,7 @@ function readCluster(
       ...(options.accessLog === undefined ? {} : { accessLog: { target: options.accessLog } }),
     },
     adminSocket: envoy.admin.socketPath,
+    nodeName: options.node,
     meter,
   });
   const { plane } = pipeline;

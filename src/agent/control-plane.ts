@@ -22,6 +22,8 @@ export interface ControlPlaneOptions extends StoreOptions {
   readonly encode?: EncodeOptions;
   /** Unix socket of Envoy's admin interface, for CiliumEnvoyConfigs that route to `/envoy-admin`. */
   readonly adminSocket?: string;
+  /** The Node of this control plane, for CiliumEnvoyConfigs that select nodes; absent: they count whatever they select. */
+  readonly nodeName?: string;
 }
 
 /** Everything from source tables to Envoy resources and statuses: pure derivations, no I/O. */
@@ -51,6 +53,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     ...options.mesh,
     listeners: [ingress.listeners, gateway.listeners],
     ...(options.adminSocket === undefined ? {} : { adminSocketPath: options.adminSocket }),
+    ...(options.nodeName === undefined ? {} : { nodeName: options.nodeName }),
   });
   const translators = [ingress, gateway];
   const users = [ingress, gateway, config];

@@ -53,7 +53,7 @@ describe('what a cluster is asked for', () => {
       ['web', 'private'],
     ])
       rig.server.write({ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name } } as RawObject);
-    plane = createControlPlane({ mesh: defaultMeshOptions });
+    plane = createControlPlane({ mesh: defaultMeshOptions, nodeName: 'node-1' });
   });
   afterEach(() => rig.close());
 
@@ -83,6 +83,28 @@ describe('what a cluster is asked for', () => {
     assert.deepEqual(secrets(), ['certs/other', 'shop/own', 'web/web']);
     assert.ok(!asked().some((path) => path.includes('private')));
     assert.ok(asked().every((path) => path.includes('fieldSelector=metadata.name')));
+  });
+
+  it('is the own Node, once a CiliumEnvoyConfig selects nodes by their labels', async () => {
+    rig.server.define('CiliumEnvoyConfig', ['v2']);
+    for (const [name, role] of [
+      ['node-1', 'edge'],
+      ['node-2', 'edge'],
+    ] as const)
+      rig.server.write({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { role } } });
+    await open();
+    const nodes = () => rig.server.requests.filter((path) => path.includes('/nodes'));
+    assert.deepEqual(nodes(), []);
+    const listener = { '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener', name: 'l' };
+    rig.server.write({
+      apiVersion: 'cilium.io/v2',
+      kind: 'CiliumEnvoyConfig',
+      metadata: { name: 'here' },
+      spec: { nodeSelector: { matchLabels: { role: 'edge' } }, resources: [listener] },
+    });
+    await rig.until(() => plane.tables.Node.size > 0);
+    assert.deepEqual([...plane.tables.Node.keys()], ['node-1']);
+    assert.ok(nodes().every((path) => path.includes('fieldSelector=metadata.name%3Dnode-1')));
   });
 
   it('is no Secret of another namespace that is not granted, and drops it when the grant goes', async () => {

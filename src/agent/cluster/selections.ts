@@ -22,7 +22,7 @@ const ofEnvoyConfig: readonly KindName[] = ['CiliumEnvoyConfig', 'CiliumClusterw
 /**
  * What translation reads of a cluster, and no more: Secrets and ConfigMaps only where something refers to them, no Pods, as
  * their addresses come in EndpointSlices. `nodes`: also all Nodes, whose addresses are published in statuses; an agent, of
- * which there are as many as Nodes, does without.
+ * which there are as many as Nodes, reads its own where something selects by its labels.
  */
 export function selectionsFor(
   { tables }: Pick<ControlPlane, 'tables'>,
@@ -38,6 +38,8 @@ export function selectionsFor(
   ];
   return [
     ...whole.map((kind): Selection => ({ kind })),
+    // Its own, as far as a CiliumEnvoyConfig selects nodes by their labels.
+    ...(nodes ? [] : [{ kind: 'Node', demand: tables.Node.demand } as const]),
     { kind: 'Secret', demand: tables.Secret.demand },
     { kind: 'ConfigMap', demand: tables.ConfigMap.demand },
   ];

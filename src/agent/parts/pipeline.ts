@@ -15,6 +15,8 @@ export interface PipelineOptions {
   readonly encode: EncodeOptions;
   /** Unix socket of Envoy's admin interface. */
   readonly adminSocket: string;
+  /** Of a cluster. */
+  readonly nodeName?: string;
   readonly meter: Meter;
 }
 
@@ -26,12 +28,13 @@ export class Pipeline {
   readonly #metrics: ReturnType<typeof observePlane>;
   #following: ReturnType<typeof followChanges> | undefined;
 
-  constructor({ mesh, encode, adminSocket, meter }: PipelineOptions) {
+  constructor({ mesh, encode, adminSocket, nodeName, meter }: PipelineOptions) {
     this.#metrics = observePlane(meter);
     this.plane = createControlPlane({
       mesh,
       encode,
       adminSocket,
+      ...(nodeName === undefined ? {} : { nodeName }),
       onFlush: (info) => {
         this.#metrics.flushed(info);
         const sequence = this.#feed.publish();
