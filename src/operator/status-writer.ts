@@ -6,6 +6,7 @@ import type { ObjectStatus } from '../mesh/model/index.ts';
 import type { Change, Collection } from '../store/index.ts';
 import { recordsOf, sameJson } from './json.ts';
 import type { LiveObject, LiveObjects } from './live-objects.ts';
+import { Pacing, type PacingLimits } from './pacing.ts';
 import { fieldManager } from './service-manifest.ts';
 import { statusPatch } from './status-merge.ts';
 import { type Priority, type Reaction, WriteQueue } from './write-queue.ts';
@@ -19,14 +20,11 @@ export interface StatusWriterOptions {
   readonly limits?: Partial<StatusLimits>;
 }
 
-export interface StatusLimits {
+export interface StatusLimits extends PacingLimits {
   readonly concurrency: number;
   /** Writes a second; and at once. */
   readonly rate: number;
   readonly burst: number;
-  /** ms that numbers of attached routes wait for more: the first time, and in the long run. */
-  readonly quiet: number;
-  readonly longest: number;
 }
 
 /** A burst of 1,000 routes changes their Gateway's numbers 1,000 times; with these they are written a few times. */
@@ -54,8 +52,7 @@ export class StatusWriter {
   readonly #counts = { written: new Map<string, number>(), conflicts: 0, failed: 0 };
   /** Objects whose numbers are being held back. */
   readonly #held = new Set<string>();
-  /** When their numbers were written last, or will be, and ms since the time before. */
-  readonly #paces = new Map<string, { readonly last: number; readonly interval: number }>();
+  readonly #pacing: Pacing;
   /** What the server made of a write (it may know fewer fields than we do): no reason to write again. */
   readonly #settled = new Map<string, { readonly desired: ObjectStatus; readonly version: string }>();
   /** Last word on objects that are ours no more. */
@@ -66,6 +63,7 @@ export class StatusWriter {
   constructor(options: StatusWriterOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#pacing = new Pacing(this.#limits);
     this.#queue = new WriteQueue({
       ...this.#limits,
       priorityOf,
@@ -98,7 +96,7 @@ export class StatusWriter {
     this.#queue.stop();
     this.#abort.abort(new KubeFault('KUBE_REFUSED', 'status: not the leader any more'));
     this.#held.clear();
-    this.#paces.clear();
+    this.#pacing.clear();
     this.#settled.clear();
     this.#released.clear();
   }
@@ -118,18 +116,10 @@ export class StatusWriter {
     }
   }
 
-  /** For as long as numbers go on changing they are written less and less often; after a rest at once again. */
   #hold(key: string): void {
     if (this.#held.has(key)) return;
-    const now = performance.now();
-    const { quiet, longest } = this.#limits;
-    const pace = this.#paces.get(key) ?? { last: 0, interval: 0 };
-    const rested = now - pace.last > 5 * longest;
-    const interval = rested ? quiet : Math.min(Math.max(quiet, pace.interval * 2), longest);
-    const due = Math.max(now + quiet, pace.last + interval);
-    this.#paces.set(key, { last: due, interval });
     this.#held.add(key);
-    this.#queue.add(key, due - now);
+    this.#queue.add(key, this.#pacing.delay(key, performance.now()));
   }
 
   #seen(key: string, object: LiveObject | undefined): void {
@@ -140,7 +130,7 @@ export class StatusWriter {
     }
     this.#queue.drop(key);
     this.#held.delete(key);
-    this.#paces.delete(key);
+    this.#pacing.forget(key);
     this.#settled.delete(key);
     this.#released.delete(key);
   }
@@ -154,7 +144,7 @@ export class StatusWriter {
   }
 
   #prepare(key: string): (() => Promise<void>) | undefined {
-    this.#held.delete(key);
+    if (this.#held.delete(key)) this.#pacing.written(key, performance.now());
     const live = this.#options.live.get(key);
     if (live === undefined) return undefined;
     const desired = this.#desiredOf(key);
@@ -200,8 +190,6 @@ export class StatusWriter {
     if (desired === undefined) this.#settled.delete(key);
     else this.#settled.set(key, { desired, version });
     this.#options.live.written(key, version, { status: answer.status });
-    // What changed while this was on its way.
-    if (this.#desiredOf(key) !== desired) this.#queue.add(key);
   }
 
   #failed(key: string, error: unknown): Reaction {
