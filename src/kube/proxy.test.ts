@@ -15,6 +15,8 @@ describe('the proxy to an API server', () => {
     assert.equal(chosen('https://a', { HTTPS_PROXY }), 'http://env:3128/');
     assert.equal(chosen('https://a', { https_proxy: 'env:3128' }), 'http://env:3128/');
     assert.equal(chosen('http://a', { HTTPS_PROXY }), undefined);
+    for (const here of ['localhost:6443', '127.0.0.1', '[::1]'])
+      assert.equal(chosen(`https://${here}`, { HTTPS_PROXY }), undefined);
     assert.equal(chosen('https://a', { HTTPS_PROXY, NO_PROXY: 'a' }, 'https://config:1'), 'https://config:1/');
   });
 

@@ -72,10 +72,11 @@ export function connectThrough(proxy: URL): Connect {
     });
 }
 
-/** Names with their subdomains, addresses, CIDRs, each with a port if it is only for that; `*` for all. */
+/** A server on this machine, or on the list: names with their subdomains, addresses, CIDRs, each with a port if it is only for that; `*` for all. */
 function isExempt(server: URL, list: string): boolean {
   const host = server.hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const port = server.port || (server.protocol === 'https:' ? '443' : '80');
+  if (host === 'localhost' || isWithin(host, '127.0.0.0/8') || host === '::1') return true;
   return list
     .split(',')
     .map((entry) => entry.trim().toLowerCase())
