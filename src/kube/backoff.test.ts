@@ -28,7 +28,15 @@ describe('back-off', () => {
 
   it('ends a wait when the server is heard, or when it is called off', async () => {
     const backoff = new Backoff({ first: 3_600_000, longest: 3_600_000 });
-    await backoff.wait(new AbortController().signal, { woken: Promise.resolve() });
+    let forgotten = false;
+    const wakeBy = (listener: () => void) => {
+      setImmediate(listener);
+      return () => {
+        forgotten = true;
+      };
+    };
+    await backoff.wait(new AbortController().signal, { wakeBy });
+    assert.ok(forgotten);
     const abort = new AbortController();
     const waiting = backoff.wait(abort.signal);
     abort.abort();

@@ -10,6 +10,13 @@ export interface BackoffOptions {
   readonly longest?: number;
 }
 
+export interface WaitOptions {
+  /** ms, as the server asks for. */
+  readonly retryAfter?: number;
+  /** Takes a listener; returns how to forget it. */
+  readonly wakeBy?: (listener: () => void) => () => void;
+}
+
 /**
  * Waits between attempts: doubled each time, spread over half of their length so that the agents of a thousand nodes do not
  * come back in one moment, and never shorter than the server asks for.
@@ -36,14 +43,15 @@ export class Backoff {
     return Math.max(full * (0.5 + random() / 2), retryAfter * (1 + random() / 4));
   }
 
-  /** Waits; ends early when the signal is aborted, or `woken` resolves. Never rejects. */
-  async wait(signal: AbortSignal, options: { retryAfter?: number; woken?: Promise<void> } = {}): Promise<void> {
+  /** Waits; ends early when the signal is aborted, or when the listener that `wakeBy` is given is called. Never rejects. */
+  async wait(signal: AbortSignal, options: WaitOptions = {}): Promise<void> {
     const timer = new AbortController();
     const stop = (): void => timer.abort();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    options.woken?.then(stop);
+    const forget = options.wakeBy?.(stop);
     await delay(this.next(options.retryAfter), undefined, { signal: timer.signal }).catch(() => {});
     signal.removeEventListener('abort', stop);
+    forget?.();
   }
 }

@@ -8,23 +8,24 @@ import { KubeFault } from './kube-fault.ts';
  */
 export class Reachability {
   readonly #onHeard: (() => void) | undefined;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   /** @param onHeard called each time that the server is heard */
   constructor(onHeard?: () => void) {
     this.#onHeard = onHeard;
   }
 
-  /** Resolves when the server has been heard. */
-  back(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Calls back once, when the server is heard. Returns how to take that back: an outage may last for days. */
+  onBack(listener: () => void): () => void {
+    this.#waiting.add(listener);
+    return () => this.#waiting.delete(listener);
   }
 
   heard(): void {
     this.#onHeard?.();
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    if (this.#waiting.size === 0) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     for (const wake of waiting) wake();
   }
 }
@@ -36,10 +37,11 @@ export function waitAfter(
   signal: AbortSignal,
   reachability?: Reachability,
 ): Promise<void> {
-  const woken = fault.code === 'KUBE_UNREACHABLE' ? reachability?.back() : undefined;
   return backoff.wait(signal, {
     ...(fault.retryAfter === undefined ? {} : { retryAfter: fault.retryAfter }),
-    ...(woken === undefined ? {} : { woken }),
+    ...(fault.code === 'KUBE_UNREACHABLE' && reachability !== undefined
+      ? { wakeBy: (listener) => reachability.onBack(listener) }
+      : {}),
   });
 }
 
