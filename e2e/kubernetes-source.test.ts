@@ -17,11 +17,14 @@ const root = join(import.meta.dirname, '..');
 
 const NS = 'source';
 
+/** ms for what an API server takes seconds to do on a machine at rest. */
+const PATIENCE = 120_000;
+
 /** Routes and Services that the agent must hold in 250 MB. */
 const MANY = 5000;
 
 describe('a real API server as a source', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const cluster = useCluster({ name: 'source', nodes: 1, dns: false, cni: 'none', proxy: 'none' });
   let rig: ClusterRig;
   let folder: string;
@@ -75,10 +78,11 @@ describe('a real API server as a source', function () {
     assert.equal(value('a'), '1');
     const apiServer = rig.component('kube-apiserver');
     await apiServer.stop();
-    await until('a fault', () => faults.some(({ code }) => code === 'KUBE_UNREACHABLE'));
+    await until('a fault', () => faults.some(({ code }) => code === 'KUBE_UNREACHABLE'), PATIENCE);
     assert.equal(value('a'), '1');
     await apiServer.start();
-    await until('an API server that takes writes', () => tried(() => write(rig.kube, 'ConfigMap', map('a', '2'))));
+    const writes = () => tried(() => write(rig.kube, 'ConfigMap', map('a', '2')));
+    await until('an API server that takes writes', writes, PATIENCE);
     await recorder.until(() => value('a') === '2');
     assert.deepEqual(recorder.deleted, []);
   });
@@ -128,7 +132,7 @@ describe('a real API server as a source', function () {
     assert.equal(opened.kinds()[0]?.state, 'absent');
     const crd = readFileSync(join(root, 'manifests/crds/ciliumenvoyconfigs.yaml'), 'utf8');
     await rig.apply(crd);
-    await until('the kind being watched', () => opened.kinds()[0]?.state === 'watching');
+    await until('the kind being watched', () => opened.kinds()[0]?.state === 'watching', PATIENCE);
     await write(rig.kube, 'CiliumEnvoyConfig', {
       metadata: { name: 'made-later', namespace: NS },
       spec: { resources: [{ '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener', name: 'l' }] },
@@ -136,7 +140,7 @@ describe('a real API server as a source', function () {
     await recorder.until(() => recorder.has('made-later'));
     await rig.remove(crd);
     await recorder.until(() => !recorder.has('made-later'));
-    await until('the kind being gone', () => opened.kinds()[0]?.state === 'absent');
+    await until('the kind being gone', () => opened.kinds()[0]?.state === 'absent', PATIENCE);
   });
 
   it('asks for Secrets by name, and for those that something refers to', async () => {
@@ -185,7 +189,11 @@ describe('a real API server as a source', function () {
     this.timeout(600_000);
     for (const file of globSync('*_httproutes.yaml', { cwd: gatewayCrds() }))
       await rig.apply(readFileSync(join(gatewayCrds(), file), 'utf8'));
-    await until('HTTPRoutes', () => tried(() => rig.kube.request({ method: 'GET', path: pathOf('HTTPRoute') })));
+    await until(
+      'HTTPRoutes',
+      () => tried(() => rig.kube.request({ method: 'GET', path: pathOf('HTTPRoute') })),
+      PATIENCE,
+    );
     await many(MANY, async (i) => {
       await create(rig.kube, 'Service', {
         metadata: { name: `s${i}`, namespace: NS },
