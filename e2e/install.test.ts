@@ -162,7 +162,9 @@ describe('installation', function () {
   });
 
   it('replaces every agent and Envoy without a request that fails', async () => {
-    const { apply, kubectl, fetch, waitFor } = cluster();
+    const { apply, kubectl, fetch, waitFor, exec } = cluster();
+    // As manifests/README.md asks for: a connection that the old Envoy has not accepted yet passes to the new one.
+    for (const node of ['node-1', 'node-2'] as const) await exec(node, 'sysctl', '-w', 'net.ipv4.tcp_migrate_req=1');
     await apply(readFileSync(join(import.meta.dirname, 'testdata/web.yaml'), 'utf8'));
     const ask = async (address: string) => (await fetch('http://web.example/', { address })).status;
     let address = '';

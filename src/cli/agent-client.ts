@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from '../lib/fault.ts';
 
 /** Asks a running agent on its Unix socket. */
@@ -39,4 +40,22 @@ export async function askAgentJson<T>(stateDir: string, path: string): Promise<T
   const { status, body } = await askAgent(stateDir, path);
   if (status !== 200) throw new Fault('AGENT_ANSWER', `the agent answered ${status} to ${path}: ${body.trim()}`);
   return JSON.parse(body) as T;
+}
+
+/**
+ * Waits until the agent says that it is ready, whatever it answers before, or does not.
+ * @throws Fault AGENT_NOT_READY with the last answer
+ */
+export async function agentReady(stateDir: string, timeout: number): Promise<void> {
+  const end = performance.now() + timeout;
+  for (;;) {
+    const last = await askAgent(stateDir, '/readyz').catch((error: unknown) => {
+      if (error instanceof Fault) return { status: 0, body: error.message };
+      throw error;
+    });
+    if (last.status === 200) return;
+    if (performance.now() > end)
+      throw new Fault('AGENT_NOT_READY', `not ready after ${timeout / 1000} s: ${last.body.trim()}`);
+    await delay(50);
+  }
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { NodeStatus } from '../../agent/node-status.ts';
 import type { ObjectStatus } from '../../mesh/model/index.ts';
-import { askAgentJson } from '../agent-client.ts';
+import { agentReady, askAgentJson } from '../agent-client.ts';
 import { formatDiagnostics, summarise } from '../output/diagnostics.ts';
 import { formatData, outputFormats } from '../output/format.ts';
 import { statusDocuments, statusTable } from '../output/statuses.ts';
@@ -13,6 +13,7 @@ import { type ClusterStatusFlags, clusterStatus } from './cluster-status.ts';
 interface StatusFlags extends ClusterStatusFlags {
   stateDir: string;
   objects?: boolean;
+  ready?: boolean;
   cluster?: boolean;
 }
 
@@ -22,6 +23,7 @@ export function statusCommand(program: Command): void {
     .option('--state-dir <dir>', 'state directory of the running sluice', defaultStateDir())
     .addOption(new Option('-o, --output <format>', 'how to print it').choices(outputFormats).default('table'))
     .option('--brief', 'one line: `OK`, or `error in ...`')
+    .option('--ready', 'print nothing: exit code 0 where the node is ready, whatever is wrong with objects')
     .option('--objects', 'instead, the conditions of each object: Accepted, Programmed, ResolvedRefs ...');
   clusterOptions(
     command.option('--cluster', 'the installation in a cluster; also with --kubeconfig, --context and --wait'),
@@ -43,8 +45,13 @@ export function statusCommand(program: Command): void {
         '  sluice status --cluster --wait',
     )
     .action(async (options: StatusFlags) => {
-      if (options.cluster ?? options.wait ?? (options.kubeconfig !== undefined || options.context !== undefined))
+      // Waiting is for a cluster, unless a node of this machine is named.
+      const waitsForCluster = options.wait === true && command.getOptionValueSource('stateDir') !== 'cli';
+      if (options.cluster ?? (waitsForCluster || options.kubeconfig !== undefined || options.context !== undefined))
         return clusterStatus(options, program.version() ?? '');
+      if (options.wait === true || options.ready === true)
+        await agentReady(options.stateDir, options.wait === true ? options.timeout : 0);
+      if (options.ready === true) return;
       if (options.objects === true) {
         const statuses = await askAgentJson<readonly ObjectStatus[]>(options.stateDir, '/v1/statuses');
         process.stdout.write(
