@@ -1,11 +1,10 @@
 import type { Bench } from './bench.ts';
 import { churn } from './cases/churn.ts';
 import { clusterBurst } from './cases/cluster/burst.ts';
-import { clusterChurn } from './cases/cluster/churn.ts';
 import { clusterEdits } from './cases/cluster/edits.ts';
 import { clusterOneMore } from './cases/cluster/one-more.ts';
 import { clusterOutages } from './cases/cluster/outages.ts';
-import { clusterRest } from './cases/cluster/rest.ts';
+import { clusterScale } from './cases/cluster/scale.ts';
 import { coldStart } from './cases/cold-start.ts';
 import { conformance } from './cases/conformance.ts';
 import { endpoint } from './cases/endpoint.ts';
@@ -36,6 +35,5 @@ export const benches: readonly Bench[] = [
   clusterOneMore,
   clusterEdits,
   clusterOutages,
-  clusterRest,
-  clusterChurn,
+  clusterScale,
 ];
