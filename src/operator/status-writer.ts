@@ -30,6 +30,9 @@ export interface StatusLimits extends PacingLimits {
 /** A burst of 1,000 routes changes their Gateway's numbers 1,000 times; with these they are written a few times. */
 export const defaultLimits: StatusLimits = { concurrency: 24, rate: 1500, burst: 500, quiet: 100, longest: 600 };
 
+/** ms */
+const tellAgain = 30_000;
+
 export interface StatusCounts {
   /** By kind. */
   readonly written: ReadonlyMap<string, number>;
@@ -57,6 +60,8 @@ export class StatusWriter {
   readonly #settled = new Map<string, { readonly desired: ObjectStatus; readonly version: string }>();
   /** Last word on objects that are ours no more. */
   readonly #released = new Map<string, ObjectStatus>();
+  /** Until when the same failure of the same kind is not told again. */
+  readonly #told = new Map<string, number>();
   #stops: (() => void)[] = [];
   #abort = new AbortController();
 
@@ -192,6 +197,15 @@ export class StatusWriter {
     this.#options.live.written(key, version, { status: answer.status });
   }
 
+  /** A server in trouble, or a role that lacks a verb, fails thousands of writes in the same way: one in a while is told. */
+  #tell(error: unknown, { ref }: LiveObject): void {
+    const what = `${ref.kind} ${error instanceof KubeFault ? error.code : String(error)}`;
+    const now = performance.now();
+    if (now < (this.#told.get(what) ?? 0)) return;
+    this.#told.set(what, now + tellAgain);
+    this.#options.log.warn({ err: error, object: formatRef(ref) }, 'status: not written, and tried again');
+  }
+
   #failed(key: string, error: unknown): Reaction {
     const live = this.#options.live.get(key);
     if (this.#abort.signal.aborted || live === undefined) return 'drop';
@@ -206,7 +220,7 @@ export class StatusWriter {
     if (fault?.retryAfter !== undefined) this.#queue.pause(fault.retryAfter);
     // No answer at all: the others would fare no better right now.
     else if (fault?.status === 0) this.#queue.pause(200);
-    this.#options.log.warn({ err: error, object: formatRef(live.ref) }, 'status: not written');
+    this.#tell(error, live);
     // It would be refused again, unless the object or what we say of it changes; CRDs may change too.
     return fault !== undefined && !fault.transient ? { after: 60_000 } : 'back off';
   }
