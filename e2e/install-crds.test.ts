@@ -11,7 +11,7 @@ import { useCluster } from './support/cluster-rig.ts';
 const SAMPLES = 150;
 
 describe('CRDs in a real API server', () => {
-  const cluster = useCluster({ name: 'crds', nodes: 1, cni: 'none', dns: false, proxy: 'none' });
+  const cluster = useCluster({ nodes: 1, cni: 'none', dns: false, proxy: 'none' });
 
   it('are taken as they are', async () => {
     const { kubectl } = cluster();

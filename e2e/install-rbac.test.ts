@@ -103,7 +103,7 @@ const listenerAt = (address: string) =>
 
 describe('permissions', function () {
   this.timeout(10 * 60_000);
-  const cluster = useCluster({ name: 'rbac', nodes: 2 });
+  const cluster = useCluster({ nodes: 2 });
   let dir: ReturnType<typeof temporaryDir>;
 
   before(async () => {

@@ -18,7 +18,7 @@ const names = crds.map(({ plural }) => `${plural}.cilium.io`).sort();
 describe('installation', function () {
   // Pods start on a machine that does a lot else; the first time Helm is built.
   this.timeout(10 * 60_000);
-  const cluster = useCluster({ name: 'install', nodes: 2 });
+  const cluster = useCluster({ nodes: 2 });
   let dir: ReturnType<typeof temporaryDir>;
   let env: NodeJS.ProcessEnv;
 
@@ -81,7 +81,7 @@ describe('installation', function () {
   it('tells what is missing while it waits: the image', async () => {
     const { code, stderr } = await run('install', '--set', 'image.pullPolicy=Never', '--wait', '--timeout', '10s');
     assert.equal(code, 1);
-    assert.match(stderr, /^install is a generic cluster/);
+    assert.match(stderr, /^\S+ is a generic cluster: /);
     assert.match(
       stderr,
       /Pod kube-system\/sluice-\w+ on node node-[12], container agent: .*sluice:dev.* \[ErrImageNeverPull\]/,
