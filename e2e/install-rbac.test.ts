@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { globSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dump, loadAll } from 'js-yaml';
 import { type KubeFault, pathOf, type RawObject } from '../src/kube/index.ts';
@@ -120,7 +120,6 @@ describe('permissions', function () {
     assert.equal(code, 0, stderr);
   });
   after(() => {
-    rmSync(sluiceImageArchive().path, { force: true });
     dir?.[Symbol.dispose]();
   });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { pathOf } from '../src/kube/index.ts';
@@ -264,9 +264,5 @@ describe('installation', function () {
     assert.equal(code, 0, stderr);
     for (const name of names)
       await cluster().waitFor('CustomResourceDefinition', name, 'is gone', (found) => found === undefined);
-  });
-
-  after(() => {
-    rmSync(sluiceImageArchive().path, { force: true });
   });
 });

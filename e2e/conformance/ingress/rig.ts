@@ -120,6 +120,7 @@ spec:
         - name: server
           image: ${testserverImage}
           imagePullPolicy: Never
+          resources: {requests: {cpu: 50m}}
           ports: [{containerPort: 8080}]
           readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
 ---

@@ -157,6 +157,7 @@ async function servePods({ kube }: ClusterMesh): Promise<void> {
                 name: 'server',
                 image: testserverImage,
                 imagePullPolicy: 'Never',
+                resources: { requests: { cpu: '250m' } },
                 ports: [{ containerPort: 8080 }],
                 readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
                 // What Kubernetes asks of every server: to go on serving until everybody knows that it goes.
