@@ -34,7 +34,8 @@ export interface ClusterMesh {
   allServed(hosts: readonly string[]): Promise<number>;
 }
 
-const name = 'bench';
+/** Another process may be measuring, too. */
+const name = `bench-${process.pid}`;
 const port = 80;
 /** ms */
 const patience = 120_000;
@@ -42,7 +43,6 @@ const patience = 120_000;
 export async function startClusterMesh(context: BenchContext, { nodes = 1 } = {}): Promise<ClusterMesh> {
   if (process.getuid?.() !== 0) throw new BenchNotPossible('a testbed needs root');
   const progress = linesOf((line) => process.stderr.write(line));
-  await down(name, progress);
   context.defer(() => down(name, progress));
   const testbed = await openTestbed(name, progress, { nodes });
   const kube = testbed.client;
