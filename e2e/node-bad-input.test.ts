@@ -11,6 +11,9 @@ import { startBackend } from './support/proxy-rig.ts';
 import { until } from './support/until.ts';
 import { ask, certificate } from './support/xds-rig.ts';
 
+// A comparison of 10,000 diagnostics that fails takes gigabytes to print.
+const FEW = 10;
+
 interface BadInput {
   readonly what: string;
   readonly name: string;
@@ -192,7 +195,7 @@ describe('sluice run: bad input', function () {
         rmSync(join(node.folder, name));
       }
       await node.resolved(reason);
-      assert.deepEqual((await node.status()).diagnostics, []);
+      assert.deepEqual((await node.status()).diagnostics.slice(0, FEW), []);
     });
   }
 
@@ -224,7 +227,7 @@ describe('sluice run: bad input', function () {
     rmSync(at('folder.yaml'), { recursive: true });
     await node.served('inside.test', 404);
     for (const reason of ['DanglingLink', 'Unreadable', 'NotAFile']) await node.resolved(reason);
-    assert.deepEqual((await node.status()).diagnostics, []);
+    assert.deepEqual((await node.status()).diagnostics.slice(0, FEW), []);
   });
 
   it('10,000 bad objects, and a good one among them', async () => {
@@ -260,7 +263,7 @@ describe('sluice run: bad input', function () {
     for (let i = 0; i < 25; i++) await node.served(`ghost-${i}.test`, 404);
     node.remove('last.yaml');
     await node.served('last.test', 404);
-    assert.deepEqual((await node.status()).diagnostics, []);
+    assert.deepEqual((await node.status()).diagnostics.slice(0, FEW), []);
     assert.ok(node.program.alive());
   });
 
@@ -284,6 +287,6 @@ describe('sluice run: bad input', function () {
     node.remove('mixed.yaml');
     node.remove('broken.yaml');
     await node.served('paths.test', 404, '/ok');
-    assert.deepEqual((await node.status()).diagnostics, []);
+    assert.deepEqual((await node.status()).diagnostics.slice(0, FEW), []);
   });
 });

@@ -3,32 +3,29 @@ import { objectKey } from '../api/index.ts';
 import type { SourceBatch } from '../sources/source.ts';
 import type { Index, Store, Table } from '../store/index.ts';
 
+/** Kinds that are read, by what reads them; only what is a part of all translation is in `core`. */
+export const kindsOf = {
+  core: ['Service', 'EndpointSlice', 'Namespace'],
+  onDemand: ['Secret', 'ConfigMap', 'Pod', 'Node'],
+  ingress: ['Ingress', 'IngressClass'],
+  gatewayApi: [
+    'GatewayClass',
+    'Gateway',
+    'ListenerSet',
+    'HTTPRoute',
+    'GRPCRoute',
+    'TLSRoute',
+    'TCPRoute',
+    'UDPRoute',
+    'ReferenceGrant',
+    'BackendTLSPolicy',
+  ],
+  envoyConfig: ['CiliumEnvoyConfig', 'CiliumClusterwideEnvoyConfig'],
+  addressPools: ['CiliumLoadBalancerIPPool', 'CiliumBGPLoadBalancerIPPool'],
+} as const satisfies Record<string, readonly KindName[]>;
+
 /** Every kind that is read: by translation, and pools of addresses by the operator. */
-export const inputKinds = [
-  'Service',
-  'EndpointSlice',
-  'Namespace',
-  'Secret',
-  'ConfigMap',
-  'Pod',
-  'Node',
-  'Ingress',
-  'IngressClass',
-  'GatewayClass',
-  'Gateway',
-  'ListenerSet',
-  'HTTPRoute',
-  'GRPCRoute',
-  'TLSRoute',
-  'TCPRoute',
-  'UDPRoute',
-  'ReferenceGrant',
-  'BackendTLSPolicy',
-  'CiliumEnvoyConfig',
-  'CiliumClusterwideEnvoyConfig',
-  'CiliumLoadBalancerIPPool',
-  'CiliumBGPLoadBalancerIPPool',
-] as const satisfies readonly KindName[];
+export const inputKinds: readonly KindName[] = Object.values(kindsOf).flat();
 
 /** The source tables, by kind; keys are `objectKey`. The indexes are those that more than one translator reads. */
 export type Tables = { readonly [K in KindName]: Table<ObjectByKind[K]> } & {

@@ -1,5 +1,6 @@
 import { GATEWAY_GROUP, type ObjectRef, refKey } from '../api/index.ts';
 import type { RawObject, Resource } from '../kube/index.ts';
+import { kindsOf } from '../mesh/inputs.ts';
 import { isRecord } from './json.ts';
 import { manifestOf, type ServiceManifest } from './service-manifest.ts';
 
@@ -92,21 +93,13 @@ export class LiveObjects {
   }
 }
 
-const withStatus = new Set([
-  'GatewayClass',
-  'Gateway',
-  'ListenerSet',
-  'HTTPRoute',
-  'GRPCRoute',
-  'TLSRoute',
-  'TCPRoute',
-  'UDPRoute',
-  'BackendTLSPolicy',
+const withStatus: ReadonlySet<string> = new Set([
+  ...kindsOf.gatewayApi.filter((kind) => kind !== 'ReferenceGrant'),
   'Ingress',
   'CiliumLoadBalancerIPPool',
 ]);
 
-const told = new Set(['CiliumEnvoyConfig', 'CiliumClusterwideEnvoyConfig', 'Service', 'Secret', 'ReferenceGrant']);
+const told: ReadonlySet<string> = new Set([...kindsOf.envoyConfig, 'Service', 'Secret', 'ReferenceGrant']);
 
 function toLive(raw: RawObject, { kind, group, versions }: Resource): LiveObject | undefined {
   const { metadata, apiVersion } = raw;

@@ -12,6 +12,7 @@ import { rejectionKey } from '../../../src/status/index.ts';
 import { startMetrics } from '../../../src/telemetry/metrics.ts';
 import { ResourceCache, serveXds, type XdsServer } from '../../../src/xds/index.ts';
 import { now } from './clock.ts';
+import { answerParent, type Handlers } from './ipc-requests.ts';
 import type { Acked, Answers, Command, Started } from './object-plane-protocol.ts';
 import { gatewayObjects, routeObject, type ServiceSpec, serviceObjects, simpleRoute } from './objects.ts';
 
@@ -24,9 +25,7 @@ let objects: AnyObject[] = [];
 let envoy: Envoy | undefined;
 let xds: XdsServer | undefined;
 
-const commands: {
-  [Op in Command['op']]: (command: Extract<Command, { op: Op }>) => Promise<Answers[Op]> | Answers[Op];
-} = {
+const commands: Handlers<Command, Answers> = {
   prepare({ port, routes, services }) {
     objects = [
       ...gatewayObjects(port),
@@ -85,15 +84,7 @@ const commands: {
   },
 };
 
-process.on('message', async ({ id, command }: { id: number; command: Command }) => {
-  const handler = commands[command.op] as (command: Command) => unknown;
-  try {
-    process.send?.({ id, answer: await handler(command) });
-  } catch (error) {
-    process.send?.({ id, error: (error as Error).stack });
-  }
-});
-process.on('disconnect', end);
+answerParent(commands, end);
 process.on('SIGTERM', end);
 
 async function end(): Promise<void> {

@@ -1,23 +1,8 @@
 import type { KindName } from '../../api/index.ts';
+import { kindsOf } from '../../mesh/inputs.ts';
 import type { Selection } from '../../sources/index.ts';
 import type { Features } from '../agent-options.ts';
 import type { ControlPlane } from '../control-plane.ts';
-
-const always: readonly KindName[] = ['Service', 'EndpointSlice', 'Namespace'];
-const ofIngress: readonly KindName[] = ['Ingress', 'IngressClass'];
-const ofGateway: readonly KindName[] = [
-  'GatewayClass',
-  'Gateway',
-  'ListenerSet',
-  'HTTPRoute',
-  'GRPCRoute',
-  'TLSRoute',
-  'TCPRoute',
-  'UDPRoute',
-  'ReferenceGrant',
-  'BackendTLSPolicy',
-];
-const ofEnvoyConfig: readonly KindName[] = ['CiliumEnvoyConfig', 'CiliumClusterwideEnvoyConfig'];
 
 /**
  * What translation reads of a cluster, and no more: Secrets and ConfigMaps only where something refers to them, no Pods, as
@@ -30,11 +15,11 @@ export function selectionsFor(
   { nodes }: { readonly nodes: boolean },
 ): Selection[] {
   const whole: KindName[] = [
-    ...always,
+    ...kindsOf.core,
     ...(nodes ? (['Node'] as const) : []),
-    ...(ingress ? ofIngress : []),
-    ...(gatewayApi ? ofGateway : []),
-    ...(envoyConfig ? ofEnvoyConfig : []),
+    ...(ingress ? kindsOf.ingress : []),
+    ...(gatewayApi ? kindsOf.gatewayApi : []),
+    ...(envoyConfig ? kindsOf.envoyConfig : []),
   ];
   return [
     ...whole.map((kind): Selection => ({ kind })),
