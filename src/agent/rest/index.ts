@@ -1,0 +1,10 @@
+/**
+ * The node's REST API under `/v1`, as the Cilium agent has it (its OpenAPI description at 1.12), for tools that were made for it and for
+ * `sluice endpoint|identity|ip|policy|node|map`. It reads a DatapathView, which the node fills, and puts it into the API's words; it
+ * decides nothing and keeps nothing but the clients' places in the list of nodes.
+ */
+export type { DatapathView } from './view/datapath-view.ts';
+export * from './view/endpoint-view.ts';
+export * from './view/node-view.ts';
+export * from './view/policy-view.ts';
+export * from './view/state-view.ts';

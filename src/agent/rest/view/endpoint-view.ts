@@ -1,0 +1,70 @@
+import type { PolicyEntryView } from './policy-view.ts';
+
+/** States of an endpoint, in the words of the API (`EndpointState` of its description). */
+export const endpointStates = [
+  'waiting-for-identity',
+  'not-ready',
+  'waiting-to-regenerate',
+  'regenerating',
+  'restoring',
+  'ready',
+  'disconnecting',
+  'disconnected',
+  'invalid',
+] as const;
+export type EndpointStateView = (typeof endpointStates)[number];
+
+/** One endpoint of this node: a pod's interface, or the host. */
+export interface EndpointView {
+  /** Local to the node, 1 to 65535. */
+  readonly id: number;
+  readonly state: EndpointStateView;
+  readonly containerId?: string;
+  /** Name of the container's network namespace file, or of the interface inside: what the runtime called it. */
+  readonly containerInterface?: string;
+  readonly pod?: { readonly namespace: string; readonly name: string };
+  /** Undefined until the identity of its labels is known. */
+  readonly identity?: number;
+  /** `source:key=value`, sorted: those that make the identity. */
+  readonly labels: readonly string[];
+  /** The other labels of the pod, which the label filter leaves out. */
+  readonly otherLabels: readonly string[];
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  /** Of the pod's end of the veth, `aa:bb:...`. */
+  readonly mac?: string;
+  readonly hostMac?: string;
+  readonly hostInterface?: { readonly name: string; readonly index: number };
+  readonly namedPorts: readonly NamedPortView[];
+  readonly policy: EndpointPolicyView;
+  /** Oldest first. */
+  readonly log: readonly EndpointLogEntry[];
+  /** Why it is not as it should be: the last faults, each named once. */
+  readonly faults: readonly string[];
+}
+
+export interface NamedPortView {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP';
+}
+
+export interface EndpointPolicyView {
+  /** Revision of the rules that its map stands for. */
+  readonly revision: number;
+  /** True where a direction is in default deny. */
+  readonly ingress: boolean;
+  readonly egress: boolean;
+  /** What would be denied is let through and told as audited. */
+  readonly audit: boolean;
+  /** What the map in the kernel holds. Read when asked for: with the counters, where the map can be read. */
+  entries(): Iterable<PolicyEntryView>;
+}
+
+export interface EndpointLogEntry {
+  /** ms since the epoch */
+  readonly time: number;
+  readonly state: EndpointStateView;
+  readonly failed: boolean;
+  readonly message: string;
+}
