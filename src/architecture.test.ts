@@ -18,6 +18,7 @@ const rooms = [
   'mesh/envoy',
   'mesh/envoyconfig',
   'network/lb-ipam',
+  'network/ipam',
   'xds',
   'proxy',
   'datapath',
