@@ -19,6 +19,8 @@ const rooms = [
   'mesh/envoyconfig',
   'network/lb-ipam',
   'network/ipam',
+  'network/endpoint',
+  'network/routing',
   'xds',
   'proxy',
   'datapath',
