@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "types.h"
+
+enum config_flag {
+	/** All endpoints in audit mode, the host included. */
+	CONFIG_AUDIT = 1 << 0,
+	/** Encapsulate towards prefixes with IPCACHE_TUNNEL. */
+	CONFIG_TUNNEL = 1 << 1,
+	/** Host policies: `endpoints` has an entry at HOST_ENDPOINT_KEY. */
+	CONFIG_HOST_FIREWALL = 1 << 2,
+	/** Deliver to local pods with bpf_redirect_peer; otherwise by the stack, where to_pod enforces. */
+	CONFIG_FAST_LOCAL = 1 << 3,
+	/** Send to IPCACHE_ROUTED prefixes by FIB look-up and bpf_redirect; otherwise by the stack. */
+	CONFIG_FAST_ROUTED = 1 << 4,
+	/** A verdict event for each new connection (it is also its first trace). */
+	CONFIG_VERDICT_EVENTS = 1 << 5,
+	/** Trace events for what goes on after that, aggregated by trace_interval and trace_tcp_flags. */
+	CONFIG_TRACE_EVENTS = 1 << 6,
+};
+
+/** The one entry of `config`. Durations in ns. */
+struct config {
+	/** ABI_VERSION. Anything else drops everything. */
+	__u32 version;
+	/** enum config_flag */
+	__u32 flags;
+	/** At most one trace event of a connection in that time, besides those for flags; 0: one for each packet. */
+	__u64 trace_interval;
+	/** How long a connection lives without a packet. */
+	__u64 tcp_opening_lifetime;
+	__u64 tcp_established_lifetime;
+	__u64 tcp_closing_lifetime;
+	/** UDP, SCTP and the rest. */
+	__u64 other_lifetime;
+	__u64 icmp_lifetime;
+	/** Of the VXLAN device. */
+	__u32 tunnel_ifindex;
+	/**
+	 * The reader is woken once so many bytes are unread in `events`, and polls by itself now and then; 0: woken whenever it
+	 * has caught up, which costs each quiet connection a wake-up.
+	 */
+	__u32 wakeup_bytes;
+	/** UDP port of VXLAN: between nodes no host policy cuts it. Network byte order. */
+	__be16 tunnel_port;
+	/** TCP flags that give a trace event when a connection has them for the first time in a direction (TH_*: FIN 1, SYN 2, RST 4). */
+	__u8 trace_tcp_flags;
+	__u8 pad[5];
+};

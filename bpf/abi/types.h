@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the programs and the agent must agree on: the layouts of keys, values and events, and their numbers. The agent's
+ * types (src/gen/abi.ts) are generated from the BTF of abi.bpf.c, which holds one of each. Every field has its natural
+ * alignment and padding is spelt out, as map keys are compared byte by byte.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+/** Written to config.version by the agent. Programs that find another number drop everything: see DROP_NO_CONFIGURATION. */
+enum abi {
+	ABI_VERSION = 1,
+};
+
+/** An address in network byte order; IPv4 as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
+struct address {
+	__u8 bytes[16];
+} __attribute__((aligned(8)));
+
+/** As an endpoint sees it: ingress is what is sent or opened to it, egress what it sends or opens. */
+enum direction {
+	DIRECTION_INGRESS = 0,
+	DIRECTION_EGRESS = 1,
+};
+
+/** Identities that programs know by number; the rest is the agent's. Cluster-local ones have 16 bits, CIDR ones are >= 2^24. */
+enum reserved_identity {
+	IDENTITY_ANY = 0,
+	IDENTITY_HOST = 1,
+	IDENTITY_WORLD = 2,
+	IDENTITY_REMOTE_NODE = 6,
+	IDENTITY_KUBE_APISERVER = 7,
+};
