@@ -1,7 +1,10 @@
 import type { CiliumClusterwideEnvoyConfig, CiliumEnvoyConfig } from './cilium.ts';
+import type { CiliumEndpoint, CiliumIdentity, CiliumNode } from './cilium-node.ts';
+import type { CiliumCIDRGroup, CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy } from './cilium-policy.ts';
 import type { ConfigMap, EndpointSlice, Namespace, Node, Pod, Secret, Service } from './core.ts';
 import type { BackendTLSPolicy, Gateway, GatewayClass, ListenerSet, ReferenceGrant } from './gateway.ts';
 import type { CiliumBGPLoadBalancerIPPool, CiliumLoadBalancerIPPool } from './load-balancer.ts';
+import type { NetworkPolicy } from './network-policy.ts';
 import type { Ingress, IngressClass } from './networking.ts';
 import type { GRPCRoute, HTTPRoute, TCPRoute, TLSRoute, UDPRoute } from './route.ts';
 
@@ -30,6 +33,13 @@ export interface ObjectByKind {
   readonly CiliumClusterwideEnvoyConfig: CiliumClusterwideEnvoyConfig;
   readonly CiliumLoadBalancerIPPool: CiliumLoadBalancerIPPool;
   readonly CiliumBGPLoadBalancerIPPool: CiliumBGPLoadBalancerIPPool;
+  readonly NetworkPolicy: NetworkPolicy;
+  readonly CiliumNetworkPolicy: CiliumNetworkPolicy;
+  readonly CiliumClusterwideNetworkPolicy: CiliumClusterwideNetworkPolicy;
+  readonly CiliumCIDRGroup: CiliumCIDRGroup;
+  readonly CiliumIdentity: CiliumIdentity;
+  readonly CiliumNode: CiliumNode;
+  readonly CiliumEndpoint: CiliumEndpoint;
 }
 
 export type KindName = keyof ObjectByKind;

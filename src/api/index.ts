@@ -4,12 +4,17 @@
  */
 export type * from './any-object.ts';
 export type * from './cilium.ts';
+export type * from './cilium-node.ts';
+export { endpointStates } from './cilium-node.ts';
+export type * from './cilium-policy.ts';
+export { entityNames } from './cilium-policy.ts';
 export type * from './core.ts';
 export type * from './diagnostic.ts';
 export type * from './gateway.ts';
 export { GATEWAY_GROUP } from './gateway.ts';
 export { type Kind, kinds } from './kinds.ts';
 export type * from './load-balancer.ts';
+export type * from './network-policy.ts';
 export type * from './networking.ts';
 export * from './object.ts';
 export { type ParsedItem, type ParseOptions, type ParseResult, parseObject, parseObjects } from './parse.ts';

@@ -22,9 +22,12 @@ export const kindsOf = {
   ],
   envoyConfig: ['CiliumEnvoyConfig', 'CiliumClusterwideEnvoyConfig'],
   addressPools: ['CiliumLoadBalancerIPPool', 'CiliumBGPLoadBalancerIPPool'],
+  policy: ['NetworkPolicy', 'CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy', 'CiliumCIDRGroup'],
+  /** What nodes tell each other. */
+  datapath: ['CiliumNode', 'CiliumEndpoint', 'CiliumIdentity'],
 } as const satisfies Record<string, readonly KindName[]>;
 
-/** Every kind that is read: by translation, and pools of addresses by the operator. */
+/** Every kind that is read: by translation, by the datapath, and pools of addresses by the operator. */
 export const inputKinds: readonly KindName[] = Object.values(kindsOf).flat();
 
 /** The source tables, by kind; keys are `objectKey`. The indexes are those that more than one translator reads. */
