@@ -18,6 +18,8 @@ const rooms = [
   'mesh/envoy',
   'mesh/envoyconfig',
   'network/lb-ipam',
+  'network/identity',
+  'network/policy',
   'network/ipam',
   'network/endpoint',
   'network/routing',

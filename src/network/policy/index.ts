@@ -1,0 +1,19 @@
+/**
+ * Who may talk to whom: policies to the entries of policy maps, incrementally. The agent feeds the engine with objects and writes
+ * what comes out into the kernel; the API asks it why. No I/O, no clock, no Kubernetes client.
+ */
+
+export type {
+  EnforcementMode,
+  EngineChanges,
+  EngineOptions,
+  PolicyEngine,
+  PolicyObject,
+  PolicyService,
+  SelectorInfo,
+} from './policy-engine.ts';
+export { type Direction, entryKey, type L7, type PolicyEntry, type Verdict } from './policy-entry.ts';
+export { cidrGroupSet, fqdnSet, type Grant, type Peer, type PortMatch, type Rule, type Section } from './rule.ts';
+export { builtIn, formatRuleRef, type RuleRef } from './rule-ref.ts';
+export { formatSelector, indexLabels, type LabelIndex, type Requirement, type Selector, selects } from './selector.ts';
+export type { Enforcement, NamedPort, SubjectChange, SubjectPolicy } from './subject-policy.ts';

@@ -1,0 +1,40 @@
+import type { Labels } from '../identity/index.ts';
+import type { Direction, PolicyEntry } from './policy-entry.ts';
+import type { RuleRef } from './rule-ref.ts';
+
+/** A port of a pod's containers that policies may name. */
+export interface NamedPort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+}
+
+/** Whether a direction's entries are looked up at all; where not, everything passes. */
+export interface Enforcement {
+  readonly enforced: boolean;
+  /** The rules that select the subject in this direction, by number: why what no entry allows is dropped. Empty with `always`. */
+  readonly selectedBy: readonly RuleRef[];
+}
+
+/** The policy of all endpoints with the same labels and named ports: they share one map. */
+export interface SubjectPolicy {
+  /** Unique in the process, never given twice: for the number of its map see whoever makes it. */
+  readonly id: number;
+  readonly kind: 'endpoint' | 'host';
+  readonly labels: Labels;
+  readonly namedPorts: readonly NamedPort[];
+  readonly enforcement: Readonly<Record<Direction, Enforcement>>;
+  /** Rises with each flush that changed anything of it. Connections that were allowed under a lower one are judged again. */
+  readonly generation: number;
+  /** Of the last flush. One entry for each key ({@link entryKey}). */
+  entries(): Iterable<PolicyEntry>;
+  readonly entryCount: number;
+}
+
+/** What a flush changed of one subject. An entry whose key stays is in `upserts` alone. */
+export interface SubjectChange {
+  readonly subject: SubjectPolicy;
+  readonly upserts: readonly PolicyEntry[];
+  readonly removals: readonly PolicyEntry[];
+  readonly enforcementChanged: boolean;
+}
