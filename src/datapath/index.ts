@@ -3,6 +3,10 @@
  * so, and leaves alone what is not ours. `sys/` is the only door to system calls, `netlink/` speaks to the kernel's routing;
  * neither knows a Kubernetes object or an Envoy.
  */
+export { type Link, linkFlag } from './netlink/link.ts';
+export { Netlink } from './netlink/netlink.ts';
+export { NetworkNamespace } from './netlink/network-namespace.ts';
+export { type Route, routeTable, sluiceProtocol } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { type AddressReport, NodeAddresses } from './node-addresses.ts';
 export { openKernel } from './sys/kernel.ts';

@@ -1,5 +1,5 @@
-import { bitsOf, formatIp, type IpAddress, type IpFamily, parseIp } from '../../lib/ip-address.ts';
 import { cString, encodeAttributes, parseAttributes, readString, u32 } from './attributes.ts';
+import { addressFamily, ipBytes, ipFamily, ipOf, ipText } from './ip-bytes.ts';
 import { malformed } from './malformed.ts';
 
 /** An address of an interface: `struct ifaddrmsg` and its attributes (rtnetlink(7), linux/if_addr.h). */
@@ -30,17 +30,13 @@ export const scope = { universe: 0, link: 253, host: 254 } as const;
 
 const attribute = { address: 1, local: 2, label: 3, flags: 8, protocol: 11 } as const;
 const fixedSize = 8;
-/** Linux numbers (linux/socket.h). */
-const AF_INET = 2;
-const AF_INET6 = 10;
 
 /** The payload of RTM_NEWADDR and RTM_DELADDR. */
 export function encodeAddress(one: InterfaceAddress): Buffer {
-  const ip = parseIp(one.address);
-  if (ip === undefined) throw malformed(`no address: ${one.address}`);
-  const bytes = toBytes(ip);
+  const ip = ipOf(one.address);
+  const bytes = ipBytes(ip);
   const fixed = Buffer.alloc(fixedSize);
-  fixed.writeUInt8(ip.family === 4 ? AF_INET : AF_INET6, 0);
+  fixed.writeUInt8(addressFamily(ip.family), 0);
   fixed.writeUInt8(one.prefixLength, 1);
   // All flags are in an attribute as well, as there are more than fit here.
   fixed.writeUInt8(one.flags & 0xff, 2);
@@ -66,16 +62,15 @@ export function encodeAddressQuery(): Buffer {
 /** Undefined for an address of another family. @throws Fault NETLINK_MALFORMED */
 export function parseAddress(payload: Buffer): InterfaceAddress | undefined {
   if (payload.length < fixedSize) throw malformed(`an address message of ${payload.length} bytes`);
-  const family: IpFamily | undefined = { [AF_INET]: 4 as const, [AF_INET6]: 6 as const }[payload.readUInt8(0)];
+  const family = ipFamily(payload.readUInt8(0));
   if (family === undefined) return undefined;
   const attributes = parseAttributes(payload.subarray(fixedSize));
   // On point-to-point links `address` is the other end's, and `local` ours.
   const bytes = attributes.get(attribute.local) ?? attributes.get(attribute.address);
-  if (bytes?.length !== bitsOf(family) / 8) throw malformed(`an address of ${bytes?.length ?? 0} bytes`);
   const flags = attributes.get(attribute.flags);
   const label = readString(attributes.get(attribute.label));
   return {
-    address: formatIp({ family, value: BigInt(`0x${bytes.toString('hex')}`) }),
+    address: ipText(family, bytes ?? Buffer.alloc(0)),
     prefixLength: payload.readUInt8(1),
     link: payload.readUInt32LE(4),
     scope: payload.readUInt8(3),
@@ -83,8 +78,4 @@ export function parseAddress(payload: Buffer): InterfaceAddress | undefined {
     ...(label === undefined ? {} : { label }),
     protocol: attributes.get(attribute.protocol)?.[0] ?? 0,
   };
-}
-
-function toBytes({ family, value }: IpAddress): Buffer {
-  return Buffer.from(value.toString(16).padStart(bitsOf(family) / 4, '0'), 'hex');
 }

@@ -51,3 +51,8 @@ export function readString(bytes: Buffer | undefined): string | undefined {
   const end = bytes.indexOf(0);
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 }
+
+/** Undefined where there is none, or one of another size. */
+export function readU32(bytes: Buffer | undefined): number | undefined {
+  return bytes?.length === 4 ? bytes.readUInt32LE(0) : undefined;
+}

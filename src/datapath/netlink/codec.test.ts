@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { Fault } from '../../lib/fault.ts';
 import { bitsOf, formatIp } from '../../lib/ip-address.ts';
 import { encodeAddress, type InterfaceAddress, parseAddress } from './address.ts';
 import { encodeAttributes, parseAttributes } from './attributes.ts';
 import { encodeMessage, parseAnswer, parseMessages } from './message.ts';
+import { bytes, damaged, neverFails } from './testing/garbage.ts';
 
-const bytes = (max: number) => fc.uint8Array({ maxLength: max }).map((array) => Buffer.from(array));
 const u16 = fc.nat({ max: 0xffff });
 const u32 = fc.nat({ max: 0xffffffff });
 
@@ -32,31 +31,6 @@ const address: fc.Arbitrary<InterfaceAddress> = fc
     address: formatIp({ family, value: value & ((1n << BigInt(bitsOf(family))) - 1n) }),
     ...(label === undefined ? {} : { label }),
   }));
-
-/** Whatever it is given, a parser answers or says what is wrong with a Fault. */
-function neverFails(parse: (bytes: Buffer) => unknown, input: fc.Arbitrary<Buffer>): void {
-  fc.assert(
-    fc.property(input, (garbage) => {
-      try {
-        parse(garbage);
-      } catch (error) {
-        assert.ok(error instanceof Fault, String(error));
-        assert.equal(error.code, 'NETLINK_MALFORMED');
-      }
-    }),
-    { numRuns: 2000 },
-  );
-}
-
-/** Good bytes, some of which were changed, with an end that may be cut off. */
-const damaged = (good: fc.Arbitrary<Buffer>) =>
-  fc
-    .tuple(good, fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 4 }), fc.nat())
-    .map(([whole, changes, cut]) => {
-      const copy = Buffer.from(whole);
-      for (const [at, value] of changes) if (copy.length > 0) copy[at % copy.length] = value;
-      return copy.subarray(0, cut % 3 === 0 ? cut % (copy.length + 1) : copy.length);
-    });
 
 describe('netlink codec', () => {
   it('reads the messages that it writes', () => {

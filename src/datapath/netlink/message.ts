@@ -32,6 +32,8 @@ export const flag = {
   ackAttributes: 0x200,
   /** Of requests for data: all. */
   dump: 0x300,
+  /** Of requests for something new: what is there in its place goes. */
+  replace: 0x100,
   /** Of requests for something new: it must not be there. */
   exclusive: 0x200,
   create: 0x400,

@@ -61,6 +61,19 @@ export class NetlinkSocket {
   }
 
   /**
+   * One object: its payload.
+   * @throws as `change`: `NETLINK_ENODEV` and the like where it is not there
+   */
+  get(operation: string, type: number, payload: Buffer): Buffer {
+    let found: Buffer | undefined;
+    this.#ask(operation, type, flag.ack, payload, (message) => {
+      found = Buffer.from(message.payload);
+    });
+    if (found === undefined) throw malformed(`${operation}: no answer`);
+    return found;
+  }
+
+  /**
    * All that there is of something, at one moment.
    * @throws as `change`; Fault NETLINK_CHANGING where it changes faster than it can be read
    */

@@ -13,7 +13,12 @@ export interface Kernel {
   /** Bytes of the next datagram, which may be more than fit into the buffer. */
   recv(fd: number, buffer: Uint8Array): number;
   close(fd: number): void;
+  /** Puts this thread, and no other, into the namespace of an open file; `kind` (CLONE_NEW...) is what it must be. */
+  setns(fd: number, kind: number): void;
 }
+
+/** A network namespace (linux/sched.h). */
+export const CLONE_NEWNET = 0x40000000;
 
 /** A system call that failed. Callers know what it was for, and make a Fault of it. */
 export class Errno extends Error {

@@ -32,6 +32,7 @@ export async function openKernel(): Promise<Kernel> {
     const send = call('intptr_t send(int fd, const uint8_t *message, size_t length, int flags)', 'send');
     const recv = call('intptr_t recv(int fd, _Out_ uint8_t *buffer, size_t length, int flags)', 'recv');
     const close = call('int close(int fd)', 'close');
+    const setns = call('int setns(int fd, int kind)', 'setns');
     return {
       socket: (domain, type, protocol) => socket(domain, type | SOCK_CLOEXEC, protocol),
       bind: (fd, address) => void bind(fd, address, address.length),
@@ -39,6 +40,7 @@ export async function openKernel(): Promise<Kernel> {
       send: (fd, message) => void send(fd, message, message.length, MSG_DONTWAIT),
       recv: (fd, buffer) => recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC),
       close: (fd) => void close(fd),
+      setns: (fd, kind) => void setns(fd, kind),
     };
   } catch (error) {
     const hint = 'addresses of load balancers need a Linux with glibc';
