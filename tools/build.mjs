@@ -1,4 +1,4 @@
-// src/ to dist/: generates the protos, compiles, copies what the compiler does not. Does nothing when no source changed.
+// src/ to dist/: generates the protos, builds the BPF programs and their ABI, compiles, copies what the compiler does not. Does nothing when no source changed.
 // The new dist/ replaces the old one whole, so no file of a deleted source stays behind.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -20,6 +20,8 @@ const dist = join(root, 'dist');
 process.chdir(root);
 
 run('protos', [join(root, 'tools/generate-protos.mjs')]);
+// After the protos, which replace src/gen whole.
+run('BPF', [join(root, 'tools/build-bpf.mjs')]);
 const stamp = fingerprint();
 const stampFile = join(dist, '.stamp');
 if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== stamp) {

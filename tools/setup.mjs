@@ -1,9 +1,10 @@
 // Makes a fresh checkout runnable: system packages, npm packages (Node 26 among them), Envoy, generated protos, the
-// native module, the build. Each step looks first and does nothing when there is nothing to do, so a second run costs
+// native module, the BPF programs, the build. Each step looks first and does nothing when there is nothing to do, so a second run costs
 // well under a second. Plain JavaScript: it runs on whatever Node (20 or newer) the machine has.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bpfPackages } from './setup-bpf.mjs';
 import { ensureEnvoy, envoyIsThere } from './setup-envoy.mjs';
 import { fail, has, root, run, step } from './setup-lib.mjs';
 
@@ -31,6 +32,7 @@ function systemPackages() {
     ['openssl', has('openssl')],
     ['ca-certificates', existsSync('/etc/ssl/certs/ca-certificates.crt')],
     ['util-linux', has('setpriv')],
+    ...bpfPackages(),
     ['python3', noPython || has('python3')],
     ['python3-pip', noPython || (has('python3') && spawnSync('python3', ['-c', 'import pip']).status === 0)],
   ]

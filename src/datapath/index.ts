@@ -9,5 +9,7 @@ export { NetworkNamespace } from './netlink/network-namespace.ts';
 export { type Route, routeTable, sluiceProtocol } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { type AddressReport, NodeAddresses } from './node-addresses.ts';
+export { type Bpf, LoadError } from './sys/bpf-calls.ts';
 export { openKernel } from './sys/kernel.ts';
 export type { Kernel } from './sys/kernel-calls.ts';
+export { openBpf } from './sys/libbpf.ts';
