@@ -130,6 +130,7 @@ function readCluster(
     encode: {
       ...defaultEncodeOptions,
       ...encode,
+      clusterStats: options.envoy.stats === 'full',
       ...(options.accessLog === undefined ? {} : { accessLog: { target: options.accessLog } }),
     },
     adminSocket: envoy.admin.socketPath,

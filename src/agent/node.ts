@@ -85,6 +85,7 @@ async function startParts(
     encode: {
       ...defaultEncodeOptions,
       ...tracing.encode,
+      clusterStats: options.envoy.stats === 'full',
       ...(options.accessLog === undefined ? {} : { accessLog: { target: options.accessLog } }),
     },
     adminSocket: envoy.admin.socketPath,

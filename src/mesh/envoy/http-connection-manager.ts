@@ -7,7 +7,7 @@ import { HeaderMutationSchema } from '../../gen/envoy/extensions/http/early_head
 import { pack } from '../../lib/protobuf-encode.ts';
 import type { HeaderChanges, HttpChain } from '../model/index.ts';
 import { ads, duration } from './config.ts';
-import { filterOrder } from './filter-order.ts';
+import { filterOrder, filterOrderWithClusterStats } from './filter-order.ts';
 import { bucketHeader, hostBucketMutation } from './host-bucket.ts';
 import { accessLog, tracing } from './observability.ts';
 import type { EncodeOptions } from './options.ts';
@@ -49,7 +49,7 @@ export function httpConnectionManager(
       ...(chain.requestHeaders === undefined ? [] : [headerMutation(chain.requestHeaders, problems)]),
       ...(lookup === 0 ? [] : [hostBucketMutation(lookup, scopePrefix(chain.table, lookup))]),
     ],
-    httpFilters: [...filterOrder],
+    httpFilters: [...(options.clusterStats === true ? filterOrderWithClusterStats : filterOrder)],
     // The client is our peer, or as many proxies away as are trusted: what it says of itself beyond that is dropped.
     useRemoteAddress: true,
     xffNumTrustedHops: chain.trustedHops ?? 0,

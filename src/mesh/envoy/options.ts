@@ -7,6 +7,8 @@ export interface EncodeOptions extends LayoutOptions {
   readonly systemAuthorities: string;
   readonly tracing?: TracingOptions;
   readonly accessLog?: AccessLogOptions;
+  /** Envoy counts requests by cluster, as its statistics are all kept (`--envoy-stats full`). */
+  readonly clusterStats?: boolean;
 }
 
 export const defaultEncodeOptions: EncodeOptions = {
