@@ -18,6 +18,8 @@ export interface ApiServerOptions {
   readonly tcp?: { readonly address: string; readonly port: number };
   readonly handlers: Readonly<Record<string, Handler>>;
   readonly publicPaths: readonly string[];
+  /** Asked on the socket for paths that no handler has: true where it answers. */
+  readonly more?: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly log: Log;
 }
 
@@ -37,7 +39,7 @@ const retryAfter = 500;
  */
 export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
   const { handlers, log, socket } = options;
-  const local = socket === undefined ? undefined : await serveLocally(socket, handlers, log);
+  const local = socket === undefined ? undefined : await serveLocally(socket, handlers, log, options.more);
   let open: Server | undefined;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
@@ -75,8 +77,13 @@ export async function serveApi(options: ApiServerOptions): Promise<ApiServer> {
   };
 }
 
-async function serveLocally(socket: string, handlers: ApiServerOptions['handlers'], log: Log): Promise<Server> {
-  const server = createServer((request, response) => answer(handlers, request, response, log));
+async function serveLocally(
+  socket: string,
+  handlers: ApiServerOptions['handlers'],
+  log: Log,
+  more: ApiServerOptions['more'],
+): Promise<Server> {
+  const server = createServer((request, response) => answer(handlers, request, response, log, more));
   await rm(socket, { force: true });
   try {
     await listen(server, { path: socket });
@@ -92,6 +99,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   log: Log,
+  more?: ApiServerOptions['more'],
 ): Promise<void> {
   // Not by `new URL`: a request target may be anything, and `//` or `http://[` would throw.
   const target = request.url ?? '/';
@@ -99,6 +107,7 @@ async function answer(
   const pathname = question < 0 ? target : target.slice(0, question);
   const handler = Object.hasOwn(handlers, pathname) ? handlers[pathname] : undefined;
   if (handler === undefined) {
+    if (more?.(request, response) === true) return;
     send(response, 404, `no such path; there are ${Object.keys(handlers).join(', ')}\n`);
     return;
   }

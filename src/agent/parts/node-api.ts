@@ -5,6 +5,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { type ApiServer, serveApi } from '../api-server.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { NodeStatus } from '../node-status.ts';
+import type { RestListener } from '../rest/index.ts';
 
 export interface NodeApiOptions {
   /** Unix socket. */
@@ -16,6 +17,8 @@ export interface NodeApiOptions {
   readonly plane: Pick<ControlPlane, 'statuses'>;
   readonly status: () => NodeStatus;
   readonly served: (most: number) => ServedRow[];
+  /** The API of the datapath (`agent/rest`), where there is one. */
+  readonly rest?: RestListener;
 }
 
 /** What a node answers about itself: everything on its socket; probes and metrics over TCP too. */
@@ -25,6 +28,7 @@ export function serveNodeApi({
   plane,
   status,
   served,
+  rest,
   ...options
 }: NodeApiOptions): Promise<ApiServer> {
   return serveApi({
@@ -32,6 +36,7 @@ export function serveNodeApi({
     ...(options.metricsAddress === undefined ? {} : { tcp: options.metricsAddress }),
     publicPaths: ['/metrics', '/metrics/envoy', '/healthz', '/readyz'],
     log: options.log,
+    ...(rest === undefined ? {} : { more: rest }),
     handlers: {
       '/healthz': () => ({ body: 'ok\n' }),
       '/readyz': () =>

@@ -8,6 +8,8 @@ import type { FixedConfig, IdentityView, IpamView, IpcacheView, MapView, Runtime
  * is kept by the API, and nothing that it returns is changed by it.
  */
 export interface DatapathView {
+  /** Of Sluice. */
+  readonly version: string;
   /** Name of the cluster and of this node. */
   readonly cluster: string;
   readonly node: string;

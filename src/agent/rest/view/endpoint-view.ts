@@ -1,7 +1,8 @@
 import type { PolicyEntryView } from './policy-view.ts';
 
-/** States of an endpoint, in the words of the API (`EndpointState` of its description). */
-export const endpointStates = [
+/** States of an endpoint: those of CiliumEndpoint's `status.state`. */
+export const endpointViewStates = [
+  'creating',
   'waiting-for-identity',
   'not-ready',
   'waiting-to-regenerate',
@@ -12,7 +13,7 @@ export const endpointStates = [
   'disconnected',
   'invalid',
 ] as const;
-export type EndpointStateView = (typeof endpointStates)[number];
+export type EndpointStateView = (typeof endpointViewStates)[number];
 
 /** One endpoint of this node: a pod's interface, or the host. */
 export interface EndpointView {
@@ -46,7 +47,7 @@ export interface EndpointView {
 export interface NamedPortView {
   readonly name: string;
   readonly port: number;
-  readonly protocol: 'TCP' | 'UDP';
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
 }
 
 export interface EndpointPolicyView {

@@ -20,8 +20,7 @@ export interface IpcacheView {
 export interface RuntimeConfig {
   readonly policyEnforcement: 'default' | 'always' | 'never';
   readonly audit: boolean;
-  /** Which events the programs make. */
-  readonly dropEvents: boolean;
+  /** Which events the programs make, besides those of drops. */
   readonly traceEvents: boolean;
   readonly verdictEvents: boolean;
   /** Trace events of one connection: the first packet, those with one of the TCP flags, and one in this many ms; 0: all. */
@@ -49,6 +48,8 @@ export interface MapView {
   readonly maxEntries: number;
   /** Entries that could not be brought in, with the last reason of each. */
   readonly errors: number;
+  /** False where only the kernel writes it (connections, fragments): such maps are large, and not in the list of all maps' contents. */
+  readonly desired: boolean;
   /** What the kernel holds now, and what should be there and is not. Values are plain data for printing. */
   entries(): Iterable<MapEntryView>;
 }

@@ -1,0 +1,77 @@
+import type { EndpointConfigurationSpec } from '../models/endpoint.ts';
+import type { Route } from '../router.ts';
+import type { DatapathView } from '../view/datapath-view.ts';
+import type { EndpointView } from '../view/endpoint-view.ts';
+import { nodeAddressing } from '../words/addressing.ts';
+import {
+  endpointConfiguration,
+  endpointHealth,
+  endpointLabels,
+  endpointModel,
+  statusChange,
+} from '../words/endpoint.ts';
+import { findEndpoint } from './endpoint-id.ts';
+import { hasLabels, labelsOfBody } from './labels.ts';
+
+/** Endpoints are made and removed by the CNI plugin alone: whoever asks for it here would be left with half of a pod. */
+const onlyByCni = { status: 501, body: 'endpoints are made and removed by the CNI plugin sluice-cni' };
+/** Options and labels come from the node and from the Pod. */
+const notHere = {
+  status: 501,
+  body: "an endpoint's options are those of the node (PATCH /v1/config), its labels those of its Pod",
+};
+
+export function endpointRoutes(view: DatapathView): Route[] {
+  const one = (text: string | undefined) => findEndpoint(view, text ?? '');
+  const read = <T>(path: string, of: (endpoint: EndpointView) => T): Route => ({
+    method: 'GET',
+    path,
+    handle: ({ parameters }) => ({ body: of(one(parameters.id)) }),
+  });
+  return [
+    {
+      method: 'GET',
+      path: '/endpoint',
+      handle({ body }) {
+        const labels = labelsOfBody(body);
+        const all = [...view.endpoints()];
+        const found = labels === undefined ? all : all.filter((endpoint) => hasLabels(endpoint.labels, labels));
+        if (labels !== undefined && found.length === 0) return { status: 404 };
+        const around = surroundings(view);
+        return { body: found.map((endpoint) => endpointModel(endpoint, around)) };
+      },
+    },
+    read('/endpoint/{id}', (endpoint) => endpointModel(endpoint, surroundings(view))),
+    read('/endpoint/{id}/config', (endpoint) => ({
+      realized: endpointConfiguration(endpoint) satisfies EndpointConfigurationSpec,
+      immutable: {},
+      ...(endpoint.faults.length === 0 ? {} : { error: endpoint.faults.join('; ') }),
+    })),
+    read('/endpoint/{id}/labels', (endpoint) => ({ spec: { user: [] }, status: endpointLabels(endpoint) })),
+    read('/endpoint/{id}/log', (endpoint) => endpoint.log.map(statusChange)),
+    read('/endpoint/{id}/healthz', endpointHealth),
+    // Not of Cilium's API, where the CLI reads the kernel's map itself.
+    read('/endpoint/{id}/policy', (endpoint) => ({ ...endpoint.policy, entries: [...endpoint.policy.entries()] })),
+    ...(['PUT', 'PATCH', 'DELETE'] as const).map(
+      (method): Route => ({ method, path: '/endpoint/{id}', handle: () => onlyByCni }),
+    ),
+    ...['/endpoint/{id}/config', '/endpoint/{id}/labels'].map(
+      (path): Route => ({
+        method: 'PATCH',
+        path,
+        handle({ parameters }) {
+          one(parameters.id);
+          return notHere;
+        },
+      }),
+    ),
+  ];
+}
+
+function surroundings(view: DatapathView) {
+  const self = [...view.nodes()].find(({ name }) => name === view.node);
+  return {
+    hostAddressing: self === undefined ? {} : nodeAddressing(self),
+    identity: (id: number) => view.identity(id),
+  };
+}

@@ -1,0 +1,39 @@
+import { release } from 'node:os';
+import type { Route } from '../router.ts';
+import type { DatapathView } from '../view/datapath-view.ts';
+import { nodeAddressing } from '../words/addressing.ts';
+import { endpointModel } from '../words/endpoint.ts';
+import { policyRule } from '../words/policy-rule.ts';
+import { statusResponse } from '../words/status.ts';
+
+export function healthRoutes(view: DatapathView): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/healthz',
+      handle: ({ headers }) => ({ body: statusResponse(view, headers.brief === 'true') }),
+    },
+    {
+      method: 'GET',
+      path: '/debuginfo',
+      handle() {
+        const self = [...view.nodes()].find(({ name }) => name === view.node);
+        const around = {
+          hostAddressing: self === undefined ? {} : nodeAddressing(self),
+          identity: (id: number) => view.identity(id),
+        };
+        const { revision, rules } = view.policy();
+        // Without the environment: it may hold secrets, and goes into tickets.
+        return {
+          body: {
+            'cilium-version': `Sluice ${view.version}`,
+            'kernel-version': release(),
+            'cilium-status': statusResponse(view, false),
+            'endpoint-list': [...view.endpoints()].map((endpoint) => endpointModel(endpoint, around)),
+            policy: { revision, policy: JSON.stringify(rules.map(policyRule), null, 2) },
+          },
+        };
+      },
+    },
+  ];
+}

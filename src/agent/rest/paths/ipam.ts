@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { Fault } from '../../../lib/fault.ts';
+import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
+import type { Log } from '../../../lib/log.ts';
+import { BadRequest, type Reply, type Route } from '../router.ts';
+import type { DatapathView } from '../view/datapath-view.ts';
+import { nodeAddressing } from '../words/addressing.ts';
+
+/** ms: an address that was asked for with an expiration is given back after this, unless an endpoint has it by then. */
+const expireAfter = 10 * 60_000;
+
+export function ipamRoutes(view: DatapathView, log: Log): Route[] {
+  const { ipam } = view;
+
+  /** The timer does not keep the process; what it would have given back is nobody's after a restart anyway. */
+  function expire(addresses: readonly string[]): string {
+    setTimeout(() => {
+      for (const address of addresses)
+        ipam.release(address).catch((error: unknown) => {
+          // An endpoint has it.
+          if (!(error instanceof Fault && error.code === 'IPAM_IN_USE'))
+            log.warn({ err: error }, `give back ${address}, which has expired`);
+        });
+    }, expireAfter).unref();
+    return randomUUID();
+  }
+
+  return [
+    {
+      method: 'POST',
+      path: '/ipam',
+      async handle({ query, headers }) {
+        const family = query.get('family') ?? undefined;
+        if (family !== undefined && family !== 'ipv4' && family !== 'ipv6')
+          throw new BadRequest(`family is ${family}; it can be ipv4 or ipv6, or be left out for both`);
+        const owner = query.get('owner') || 'api';
+        const available = (['ipv4', 'ipv6'] as const).filter((one) => rangesOf(one).length > 0);
+        const families: readonly ('ipv4' | 'ipv6')[] = family === undefined ? available : [family];
+        let given: { ipv4?: string; ipv6?: string };
+        try {
+          given = await ipam.allocate(owner, families);
+        } catch (error) {
+          if (error instanceof Fault) return { status: 502, body: explain(error) };
+          throw error;
+        }
+        const addresses = [given.ipv4, given.ipv6].filter((address) => address !== undefined);
+        const uuid = headers.expiration === 'true' ? expire(addresses) : undefined;
+        const of = (one: 'ipv4' | 'ipv6') => {
+          const ip = given[one];
+          if (ip === undefined) return {};
+          return { [one]: { ip, cidrs: rangesOf(one), ...(uuid === undefined ? {} : { 'expiration-uuid': uuid }) } };
+        };
+        const self = [...view.nodes()].find(({ name }) => name === view.node);
+        return {
+          status: 201,
+          body: {
+            address: { ...given },
+            ...of('ipv4'),
+            ...of('ipv6'),
+            'host-addressing': self === undefined ? {} : nodeAddressing(self),
+          },
+        };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/ipam/{ip}',
+      async handle({ parameters: { ip = '' }, query }): Promise<Reply> {
+        const address = parseIp(ip);
+        if (address === undefined) return { status: 400 };
+        const ranges = rangesOf(address.family === 4 ? 'ipv4' : 'ipv6');
+        if (ranges.length === 0) return { status: 501 };
+        if (
+          !ranges.some((text) => contains(parseCidr(text) ?? { family: address.family, first: 1n, last: 0n }, address))
+        )
+          return { status: 500, body: `${ip} is in none of this node's ranges: ${ranges.join(', ')}` };
+        try {
+          await ipam.claim(ip, query.get('owner') || 'api');
+          return {};
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error;
+          return error.code === 'IPAM_IN_USE' ? { status: 409 } : { status: 500, body: explain(error) };
+        }
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/ipam/{ip}',
+      async handle({ parameters: { ip = '' } }): Promise<Reply> {
+        try {
+          return (await ipam.release(ip)) ? {} : { status: 404 };
+        } catch (error) {
+          if (error instanceof Fault) return { status: 500, body: explain(error) };
+          throw error;
+        }
+      },
+    },
+  ];
+
+  function rangesOf(family: 'ipv4' | 'ipv6'): readonly string[] {
+    return family === 'ipv4' ? ipam.ipv4Ranges : ipam.ipv6Ranges;
+  }
+}
+
+function explain({ message, hint }: Fault): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
+}

@@ -1,0 +1,33 @@
+import type { Log } from '../../lib/log.ts';
+import { clusterNodeRoutes } from './paths/cluster-nodes.ts';
+import { configRoutes } from './paths/config.ts';
+import { endpointRoutes } from './paths/endpoint.ts';
+import { healthRoutes } from './paths/health.ts';
+import { identityRoutes } from './paths/identity.ts';
+import { ipRoutes } from './paths/ip.ts';
+import { ipamRoutes } from './paths/ipam.ts';
+import { mapRoutes } from './paths/map.ts';
+import { metricsRoutes } from './paths/metrics.ts';
+import { policyRoutes } from './paths/policy.ts';
+import { createRouter, type RestListener, type Route } from './router.ts';
+import type { DatapathView } from './view/datapath-view.ts';
+
+/** The API's listener: for `serveApi` (the agent's own socket), and for `serveRest` (a socket where other tools look for one). */
+export function createRest(view: DatapathView, log: Log): RestListener {
+  return createRouter(restRoutes(view, log), log);
+}
+
+export function restRoutes(view: DatapathView, log: Log): Route[] {
+  return [
+    ...clusterNodeRoutes(view),
+    ...configRoutes(view),
+    ...endpointRoutes(view),
+    ...healthRoutes(view),
+    ...identityRoutes(view),
+    ...ipRoutes(view),
+    ...ipamRoutes(view, log),
+    ...mapRoutes(view),
+    ...metricsRoutes(view),
+    ...policyRoutes(view),
+  ];
+}
