@@ -26,6 +26,7 @@ const rooms = [
   'xds',
   'proxy',
   'datapath',
+  'cni',
   'telemetry',
   'status',
   'agent',
