@@ -31,11 +31,11 @@ function build() {
   const started = performance.now();
   mkdirSync(out, { recursive: true });
   mkdirSync(join(root, 'src/gen'), { recursive: true });
-  compile(join(source, 'abi/abi.bpf.c'), join(out, 'abi.o'));
-  replace(abiFile, generateAbi(readFileSync(join(out, 'abi.o'))));
+  compile(join(source, 'abi/abi.bpf.c'), join(out, 'abi.bpf.o'));
+  replace(abiFile, generateAbi(readFileSync(join(out, 'abi.bpf.o'))));
   const programs = readdirSync(source).filter((name) => name.endsWith('.bpf.c'));
   for (const name of programs) compile(join(source, name), join(out, name.replace(/\.c$/, '.o')));
-  const made = new Set(programs.map((name) => name.replace(/\.c$/, '.o')));
+  const made = new Set(['abi.bpf.c', ...programs].map((name) => name.replace(/\.c$/, '.o')));
   for (const name of readdirSync(out)) if (name.endsWith('.bpf.o') && !made.has(name)) rmSync(join(out, name));
   replace(stampFile, stamp);
   console.log(`setup: BPF: ${programs.length} objects in ${((performance.now() - started) / 1000).toFixed(1)} s`);

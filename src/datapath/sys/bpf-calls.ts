@@ -10,6 +10,9 @@ export interface Bpf {
    */
   loadObject(path: string, options?: LoadOptions): BpfObject;
 
+  /** What an object's maps are to be like, without making them (`id` is 0). @throws LoadError */
+  readObject(path: string): MapInfo[];
+
   createMap(definition: MapDefinition): number;
   mapInfo(fd: number): MapInfo;
   /** Fills `value` and answers true; false where there is no such key. Per-CPU maps want 8-byte aligned values of every possible CPU. */

@@ -13,6 +13,9 @@ export interface Kernel {
   /** Bytes of the next datagram, which may be more than fit into the buffer. */
   recv(fd: number, buffer: Uint8Array): number;
   close(fd: number): void;
+  mount(source: string, target: string, type: string): void;
+  /** Shared memory of a file; it must not be touched after `unmap`. Multiples of the page size. */
+  map(fd: number, offset: number, length: number, writable: boolean): { memory: ArrayBuffer; unmap: () => void };
   /** Puts this thread, and no other, into the namespace of an open file; `kind` (CLONE_NEW...) is what it must be. */
   setns(fd: number, kind: number): void;
 }

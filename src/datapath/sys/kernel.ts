@@ -5,6 +5,9 @@ import { Errno, type Kernel } from './kernel-calls.ts';
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
 
 /**
  * The real kernel, through the C library. The only place that touches koffi, and only when somebody needs the kernel: a
@@ -32,6 +35,14 @@ export async function openKernel(): Promise<Kernel> {
     const send = call('intptr_t send(int fd, const uint8_t *message, size_t length, int flags)', 'send');
     const recv = call('intptr_t recv(int fd, _Out_ uint8_t *buffer, size_t length, int flags)', 'recv');
     const close = call('int close(int fd)', 'close');
+    const mount = call(
+      'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+      'mount',
+    );
+    const mmap = libc.func(
+      'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+    );
+    const munmap = call('int munmap(void * address, size_t length)', 'munmap');
     const setns = call('int setns(int fd, int kind)', 'setns');
     return {
       socket: (domain, type, protocol) => socket(domain, type | SOCK_CLOEXEC, protocol),
@@ -40,6 +51,19 @@ export async function openKernel(): Promise<Kernel> {
       send: (fd, message) => void send(fd, message, message.length, MSG_DONTWAIT),
       recv: (fd, buffer) => recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC),
       close: (fd) => void close(fd),
+      mount: (source, target, type) => void mount(source, target, type, 0, null),
+      map: (fd, offset, length, writable) => {
+        const address = mmap(
+          null,
+          length,
+          writable ? PROT_READ | PROT_WRITE : PROT_READ,
+          MAP_SHARED,
+          fd,
+          offset,
+        ) as bigint;
+        if (BigInt.asIntN(64, address) === -1n) throw new Errno('mmap', koffi.errno());
+        return { memory: koffi.view(address, length), unmap: () => void munmap(address, length) };
+      },
       setns: (fd, kind) => void setns(fd, kind),
     };
   } catch (error) {

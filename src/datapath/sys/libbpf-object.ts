@@ -1,6 +1,6 @@
 import type koffiModule from 'koffi';
 import type { LibraryHandle } from 'koffi';
-import { type Bpf, type BpfObject, LoadError, type LoadOptions } from './bpf-calls.ts';
+import { type Bpf, type BpfObject, LoadError, type LoadOptions, type MapInfo } from './bpf-calls.ts';
 import { errnoName } from './kernel-calls.ts';
 
 type Koffi = typeof koffiModule;
@@ -9,7 +9,7 @@ type Koffi = typeof koffiModule;
 const longestMessage = 1 << 24;
 
 /** Loading of whole objects: what libbpf is for (relocations, BTF, maps of maps). */
-export function objectLoader(koffi: Koffi, library: LibraryHandle): Bpf['loadObject'] {
+export function objectLoader(koffi: Koffi, library: LibraryHandle): Pick<Bpf, 'loadObject' | 'readObject'> {
   const pointer = (prototype: string) => library.func(prototype) as (...args: unknown[]) => bigint | null;
   const number = (prototype: string) => library.func(prototype) as (...args: unknown[]) => number;
   const open = pointer('void *bpf_object__open_file(const char *path, const void *options)');
@@ -17,6 +17,11 @@ export function objectLoader(koffi: Koffi, library: LibraryHandle): Bpf['loadObj
   const close = number('void bpf_object__close(void *object)');
   const nextMap = pointer('void *bpf_object__next_map(void *object, void *map)');
   const mapName = library.func('const char *bpf_map__name(void *map)') as (map: bigint) => string;
+  const mapType = number('int bpf_map__type(void *map)');
+  const mapKeySize = number('uint32_t bpf_map__key_size(void *map)');
+  const mapValueSize = number('uint32_t bpf_map__value_size(void *map)');
+  const mapMaxEntries = number('uint32_t bpf_map__max_entries(void *map)');
+  const mapFlags = number('uint32_t bpf_map__map_flags(void *map)');
   const mapFd = number('int bpf_map__fd(void *map)');
   const reuseFd = number('int bpf_map__reuse_fd(void *map, int fd)');
   const setMaxEntries = number('int bpf_map__set_max_entries(void *map, uint32_t entries)');
@@ -34,11 +39,25 @@ export function objectLoader(koffi: Koffi, library: LibraryHandle): Bpf['loadObj
     if (result < 0) throw new LoadError(`${what}: ${errnoName(-result)}`, -result, log);
   };
 
-  return (path, options: LoadOptions = {}): BpfObject => {
+  const openObject = (path: string, log: string[]): bigint => {
+    const object = collect(log, () => open(path, null));
+    if (!object) throw new LoadError(`open ${path}: ${errnoName(koffi.errno())}`, koffi.errno(), log.join(''));
+    return object;
+  };
+  const readObject = (path: string): MapInfo[] => {
+    const object = openObject(path, []);
+    const maps = Array.from(each(nextMap, object), (map) => ({
+      ...{ type: mapType(map), id: 0, keySize: mapKeySize(map), valueSize: mapValueSize(map) },
+      ...{ maxEntries: mapMaxEntries(map), flags: mapFlags(map), name: mapName(map) },
+    }));
+    close(object);
+    return maps;
+  };
+
+  const loadObject = (path: string, options: LoadOptions = {}): BpfObject => {
     const log: string[] = [];
     const text = () => log.join('');
-    const object = collect(log, () => open(path, null));
-    if (!object) throw new LoadError(`open ${path}: ${errnoName(koffi.errno())}`, koffi.errno(), text());
+    const object = openObject(path, log);
     try {
       for (const map of each(nextMap, object)) {
         const name = mapName(map);
@@ -65,6 +84,7 @@ export function objectLoader(koffi: Koffi, library: LibraryHandle): Bpf['loadObj
       throw error;
     }
   };
+  return { loadObject, readObject };
 }
 
 /**

@@ -69,7 +69,7 @@ export async function openBpf(): Promise<Bpf> {
       return buffer;
     };
     return {
-      loadObject: objectLoader(koffi, library),
+      ...objectLoader(koffi, library),
       createMap: ({ type, name, keySize, valueSize, maxEntries, flags = 0, inner = 0 }) =>
         createMap(type, name.slice(0, 15), keySize, valueSize, maxEntries, {
           ...{ sz: 48, btf_fd: 0, btf_key_type_id: 0, btf_value_type_id: 0, btf_vmlinux_value_type_id: 0 },
