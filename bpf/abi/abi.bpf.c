@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * Never loaded: its BTF holds one of each layout and enumeration, from which src/gen/abi.ts is generated. (A program's
  * own BTF lacks the enumerations whose members it only assigns to bytes.)

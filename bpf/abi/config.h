@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
 #include "types.h"
@@ -22,7 +22,7 @@ enum config_flag {
 
 /** The one entry of `config`. Durations in ns. */
 struct config {
-	/** ABI_VERSION. Anything else drops everything. */
+	/** ABI_VERSION. With anything else nothing passes to or from pods: DROP_NO_CONFIGURATION. */
 	__u32 version;
 	/** enum config_flag */
 	__u32 flags;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
 /** Why a packet was dropped. Up to 205 the numbers are Hubble's for the same thing; from 230 on they are ours. */
@@ -29,7 +29,10 @@ enum drop_reason {
 	DROP_INVALID_EXTENSION_HEADER = 156,
 	/** Encapsulation failed: no node known for that prefix, or the kernel refused. */
 	DROP_NO_TUNNEL_ENDPOINT = 160,
-	/** The agent has not written `config` (or an agent of another version has), or the endpoint's policy map is missing. */
+	/**
+	 * The agent has not written `config` (or an agent of another version has), or the endpoint's policy map is missing. Node
+	 * devices let traffic of the node itself through without `config`: nobody said yet what to protect it from.
+	 */
 	DROP_NO_CONFIGURATION = 165,
 	/** The tunnel carried an identity that no sender may have. */
 	DROP_INVALID_IDENTITY = 171,
@@ -41,6 +44,8 @@ enum drop_reason {
 	DROP_FORBIDDEN_ICMPV6 = 176,
 	/** A rule denies it. */
 	DROP_POLICY_DENY_RULE = 181,
+	/** A pod sent a frame with a VLAN tag. */
+	DROP_VLAN_FILTERED = 182,
 	/** The interface has no endpoint (yet). */
 	DROP_ENDPOINT_NOT_READY = 203,
 	/** A rule hands it to a proxy, and there is none. */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
 #include "types.h"
@@ -24,8 +24,8 @@ struct endpoint {
 	/** Key in `policies`. Endpoints whose policy is the same have the same one. */
 	__u32 policy_id;
 	/**
-	 * Changed (never back to a number it had) with every change of the policy map, of the flags or of policy_id:
-	 * connections are judged again with their next packet.
+	 * Changed (never back to a number it had) with every change of the policy map, of the flags or of policy_id, and when a
+	 * peer's address gets another identity: connections are judged again with their next packet.
 	 */
 	__u32 policy_generation;
 	/** The host-side interface; 0 for the host. */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
 #include "types.h"
@@ -96,8 +96,9 @@ struct event {
 	__u32 location;
 	struct address source;
 	struct address destination;
-	__u8 source_mac[6];
+	/** In the order of the wire. */
 	__u8 destination_mac[6];
+	__u8 source_mac[6];
 	__be16 proxy_port;
 	__u16 pad2;
 };
@@ -113,9 +114,12 @@ enum source_file {
 	FILE_PARSE = 7,
 	FILE_CONNTRACK = 8,
 	FILE_POLICY = 9,
-	FILE_FORWARD = 10,
+	FILE_DELIVER = 10,
 	FILE_ENFORCE = 11,
-	FILE_ADDRESSES = 12,
+	FILE_FRAGMENTS = 12,
+	FILE_POD_SOURCE = 13,
+	FILE_ENCAPSULATE = 14,
+	FILE_ROUTE = 15,
 };
 
 /** Key of `helper_errors`: a helper failed there so many times. */

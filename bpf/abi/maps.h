@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * The maps, pinned by name. Sizes here are the defaults: the agent sets max_entries from its flags before it loads. Only
  * the agent writes endpoints, local_addresses, ipcache*, policies and config; only programs write the others (the agent
@@ -70,8 +70,9 @@ struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 16384);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct policy_key);
-	__type(value, struct policy_entry);
+	/* By size: clang leaves types that are this far inside of a map's definition out of BTF. */
+	__uint(key_size, sizeof(struct policy_key));
+	__uint(value_size, sizeof(struct policy_entry));
 };
 
 /** policy_id -> policy map. */

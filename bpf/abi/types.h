@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * What the programs and the agent must agree on: the layouts of keys, values and events, and their numbers. The agent's
  * types (src/gen/abi.ts) are generated from the BTF of abi.bpf.c, which holds one of each. Every field has its natural
@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-/** Written to config.version by the agent. Programs that find another number drop everything: see DROP_NO_CONFIGURATION. */
+/** Written to config.version by the agent. What programs do with another number: DROP_NO_CONFIGURATION. */
 enum abi {
 	ABI_VERSION = 1,
 };

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * What reaches the node from the network, at tc ingress of its devices: before routing, so that packets for pods need
+ * none. Other traffic is none of our business unless there are host policies.
+ */
+#include "lib/addresses.h"
+#include "lib/enforce.h"
+#include "lib/neighbours.h"
+#include "lib/parse.h"
+#include "lib/receive.h"
+#include "lib/uplink.h"
+
+SEC("tc")
+int from_uplink(struct __sk_buff *ctx)
+{
+	struct packet p = { .direction = DIRECTION_INGRESS, .point = POINT_FROM_NETWORK };
+	const struct config *c = get_config();
+	const struct local_address *local;
+	int reason;
+
+	/* Without a configuration there are no pods behind us (their own programs drop), and the node has to be reachable. */
+	if (unlikely(!c || c->version != ABI_VERSION))
+		return PASS;
+	if (ctx->protocol != bpf_htons(ETH_P_IP) && ctx->protocol != bpf_htons(ETH_P_IPV6))
+		return PASS;
+	reason = parse(ctx, &p);
+	/* The addresses are known unless the IP header itself is broken: then the stack drops it too. */
+	local = p.family ? find_local(&p.destination) : 0;
+	if (!local)
+		return PASS;
+	if (local->flags & LOCAL_ADDRESS_HOST && (!(c->flags & CONFIG_HOST_FIREWALL) || is_discovery(&p)))
+		return PASS;
+	if (unlikely(reason))
+		return drop(ctx, &p, reason);
+	/* The stack drops such martians of IPv4, but not of IPv6, and not where we deliver past it. */
+	if (unlikely(find_local(&p.source))) {
+		p.location = HERE(FILE_FROM_UPLINK);
+		return drop(ctx, &p, DROP_INVALID_SOURCE_ADDRESS);
+	}
+	if (!(local->flags & LOCAL_ADDRESS_HOST))
+		return receive(ctx, &p, local->ifindex, c, HERE(FILE_FROM_UPLINK));
+	if (is_tunnel_traffic(&p, c)) {
+		p.source_identity = find_identity(&p.source, p.family == 4);
+		if (is_node(p.source_identity))
+			return PASS;
+	}
+	return receive_for_host(ctx, &p, c);
+}
+
+char _license[] SEC("license") = "GPL";

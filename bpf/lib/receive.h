@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#pragma once
+
+#include "addresses.h"
+#include "deliver.h"
+#include "enforce.h"
+
+/** From outside, for a pod of this node: the way past the stack, or to_pod's turn. @returns the program's verdict */
+static __always_inline int receive(struct __sk_buff *ctx, struct packet *p, __u32 ifindex, const struct config *c, __u32 location)
+{
+	const struct endpoint *to = find_endpoint(ifindex);
+	int reason;
+
+	if (unlikely(!to)) {
+		p->location = location;
+		return drop(ctx, p, DROP_ENDPOINT_NOT_READY);
+	}
+	p->destination_identity = to->identity;
+	if (!(c->flags & CONFIG_FAST_LOCAL) || to->flags & ENDPOINT_CHAINED)
+		return PASS;
+	p->point = POINT_TO_ENDPOINT;
+	p->target_ifindex = to->ifindex;
+	reason = enforce_ingress(ctx, p, to, c);
+	return reason ? drop(ctx, p, reason) : deliver(ctx, p, to);
+}
+
+/** To the node itself: host policy where there is one, then the stack. @returns the program's verdict */
+static __always_inline int receive_for_host(struct __sk_buff *ctx, struct packet *p, const struct config *c)
+{
+	const struct endpoint *host;
+	int reason;
+
+	if (!(c->flags & CONFIG_HOST_FIREWALL))
+		return PASS;
+	host = find_host();
+	if (!host)
+		return PASS;
+	p->point = POINT_TO_HOST;
+	p->destination_identity = IDENTITY_HOST;
+	reason = enforce_ingress(ctx, p, host, c);
+	return reason ? drop(ctx, p, reason) : PASS;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#pragma once
+
+#include "emit.h"
+
+#define FAMILY_INET 2
+#define FAMILY_INET6 10
+
+#define IP4_TTL_OFFSET (IP_OFFSET + 8)
+#define IP6_HOP_LIMIT_OFFSET (IP_OFFSET + 7)
+
+/** One hop less. The header's checksum goes with it (RFC 1624), so what the device summed up stays true. */
+static __always_inline int decrement_ttl(struct __sk_buff *ctx, const struct packet *p)
+{
+	if (p->family == 4) {
+		/* TTL, protocol, checksum */
+		__u16 words[2];
+		__u32 sum;
+
+		if (bpf_skb_load_bytes(ctx, IP4_TTL_OFFSET, words, sizeof(words)))
+			return -1;
+		words[0] = (words[0] & ~0xff) | ((words[0] - 1) & 0xff);
+		sum = words[1] + 1;
+		words[1] = sum + (sum >> 16);
+		return bpf_skb_store_bytes(ctx, IP4_TTL_OFFSET, words, sizeof(words), 0);
+	} else {
+		__u8 hops = p->ttl - 1;
+
+		return bpf_skb_store_bytes(ctx, IP6_HOP_LIMIT_OFFSET, &hops, 1, 0);
+	}
+}
+
+/**
+ * To another node by the routes that there are, without the stack's forwarding. What the FIB does not answer at once (no
+ * neighbour yet, a packet too large, no hops left) is the stack's, which resolves, fragments and answers with errors.
+ * @returns the program's verdict
+ */
+static __noinline int route(struct __sk_buff *ctx, struct packet *p)
+{
+	struct bpf_fib_lookup fib = { .ifindex = ctx->ifindex };
+	__u8 macs[2 * ETH_ALEN] __attribute__((aligned(8)));
+	int error;
+
+	if (p->ttl <= 1)
+		return PASS;
+	if (p->family == 4) {
+		fib.family = FAMILY_INET;
+		fib.ipv4_src = get_address4(&p->source);
+		fib.ipv4_dst = get_address4(&p->destination);
+	} else {
+		fib.family = FAMILY_INET6;
+		__builtin_memcpy(fib.ipv6_src, &p->source, 16);
+		__builtin_memcpy(fib.ipv6_dst, &p->destination, 16);
+	}
+	error = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (unlikely(error)) {
+		if (error < 0)
+			count_helper_error(HERE(FILE_ROUTE), error);
+		return PASS;
+	}
+	__builtin_memcpy(macs, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(macs + ETH_ALEN, fib.smac, ETH_ALEN);
+	error = decrement_ttl(ctx, p);
+	if (likely(!error))
+		error = bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0);
+	if (unlikely(error)) {
+		count_helper_error(HERE(FILE_ROUTE), error);
+		p->location = HERE(FILE_ROUTE);
+		return drop(ctx, p, DROP_WRITE_FAILED);
+	}
+	return bpf_redirect(fib.ifindex, 0);
+}
