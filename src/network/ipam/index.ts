@@ -2,6 +2,10 @@
  * Addresses for Pods: a node's addresses out of its Pod CIDRs, and nodes' Pod CIDRs out of the cluster's pools. The agent
  * owns the first of these and puts it on disk (`src/agent/ipam`), the operator the second. No I/O and no clock.
  */
+export { NodeAddresses, type NodeAddressesOptions, type PodCidrsOfNode } from './node-addresses.ts';
+export { type PodCidr, podCidrOf } from './pod-cidr.ts';
+export { defaultThresholds, type Thresholds } from './pod-cidr-demand.ts';
+export { parseEntry, type RecordEntry } from './record-entry.ts';
 export {
   type AddressUse,
   type AllocateOptions,
@@ -11,6 +15,6 @@ export {
   type IpamDump,
   type IpamMode,
   ipamModes,
-  type PodCidrStatus,
   type PodCidrUse,
 } from './types.ts';
+export { type UnreachableRoute, unreachableRoutes } from './unreachable-routes.ts';

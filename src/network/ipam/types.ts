@@ -1,3 +1,4 @@
+import type { PodCidrStatus } from '../../api/index.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
 
 /**
@@ -6,9 +7,6 @@ import type { IpFamily } from '../../lib/ip-address.ts';
  */
 export type IpamMode = 'kubernetes' | 'cluster-pool' | 'cluster-pool-v2beta';
 export const ipamModes: readonly IpamMode[] = ['kubernetes', 'cluster-pool', 'cluster-pool-v2beta'];
-
-/** As in a CiliumNode's `status.ipam.pod-cidrs`. Of one that is released nothing more is given out: it is the operator's to take. */
-export type PodCidrStatus = 'in-use' | 'depleted' | 'released';
 
 /** An owner's addresses, in the text form of RFC 5952. */
 export interface Allocation {
@@ -52,7 +50,7 @@ export interface Ipam {
   allocate(owner: string, families: readonly IpFamily[], options?: AllocateOptions): Promise<Allocation>;
   /**
    * This very address. Nothing happens where the owner has it already; it may have several of one family then.
-   * @throws Fault IPAM_TAKEN, IPAM_INVALID (no address), IPAM_OUTSIDE (of the Pod CIDRs, or reserved), IPAM_FAMILY_DISABLED,
+   * @throws Fault IPAM_IN_USE, IPAM_INVALID (no address), IPAM_OUT_OF_RANGE (of the Pod CIDRs, or reserved), IPAM_FAMILY_DISABLED,
    * IPAM_RECORD
    */
   claim(address: string, owner: string, options?: ClaimOptions): void;

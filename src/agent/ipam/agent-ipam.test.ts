@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Fault } from '../../lib/fault.ts';
+import { createLog } from '../../lib/log.ts';
+import { AgentIpam, type AgentIpamOptions } from './agent-ipam.ts';
+
+const log = createLog({ level: 'silent', format: 'json' });
+const script = join(import.meta.dirname, 'testing/allocating-process.ts');
+
+describe('IPAM of the agent', () => {
+  let directory: string;
+  let path: string;
+  const opened: AgentIpam[] = [];
+  const children: ChildProcess[] = [];
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'sluice-ipam-'));
+    path = join(directory, 'state', 'addresses');
+  });
+  afterEach(() => {
+    for (const ipam of opened.splice(0)) ipam.close();
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    rmSync(directory, { recursive: true });
+  });
+  const open = (options: Partial<AgentIpamOptions> = {}): AgentIpam => {
+    const ipam = new AgentIpam({
+      mode: 'cluster-pool-v2beta',
+      families: [4],
+      path,
+      bootId: 'boot',
+      log,
+      ...options,
+    });
+    opened.push(ipam);
+    return ipam;
+  };
+
+  it('waits for the first Pod CIDR, and for another one when all are full', async () => {
+    const ipam = open();
+    const first = ipam.allocate('a', [4]);
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/32'] });
+    assert.deepEqual(await first, { owner: 'a', ipv4: '10.0.0.0' });
+    const second = ipam.allocate('b', [4]);
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/32', '10.0.1.0/32'] });
+    assert.deepEqual(await second, { owner: 'b', ipv4: '10.0.1.0' });
+    const third = ipam.allocate('c', [4]);
+    ipam.release('a');
+    assert.deepEqual(await third, { owner: 'c', ipv4: '10.0.0.0' });
+  });
+
+  it('says what is missing, and where to look: at once where nothing can come', async () => {
+    const ipam = open({ mode: 'kubernetes' });
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/32'] });
+    await ipam.allocate('a', [4]);
+    const fault = await ipam.allocate('b', [4]).catch((error: unknown) => error as Fault);
+    assert.ok(fault instanceof Fault);
+    assert.equal(fault.code, 'IPAM_EXHAUSTED');
+    assert.equal(fault.message, 'allocate an IPv4 address for b: 10.0.0.0/32: every address is taken');
+    assert.match(fault.hint ?? '', /spec\.podCIDRs/);
+  });
+
+  it('ends a wait with its signal, and with its own end', async () => {
+    const ipam = open({ patience: 60_000 });
+    const abort = new AbortController();
+    const one = assert.rejects(ipam.allocate('a', [4], { signal: abort.signal }), /enough/);
+    abort.abort(new Error('enough'));
+    await one;
+    const other = assert.rejects(ipam.allocate('b', [4]), { code: 'IPAM_EXHAUSTED' });
+    ipam.close();
+    await other;
+  });
+
+  it('tells when Pod CIDRs are other ones, or ask for more, and is silent else', async () => {
+    const ipam = open();
+    let told = 0;
+    ipam.observe(() => told++);
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/28'] });
+    assert.equal(told, 1);
+    for (let i = 0; i < 6; i++) await ipam.allocate(`p${i}`, [4]);
+    assert.equal(told, 1);
+    await ipam.allocate('p6', [4]);
+    assert.equal(told, 2);
+    assert.deepEqual(ipam.podCidrStatuses(), { '10.0.0.0/28': 'depleted' });
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/28'] });
+    assert.equal(told, 2);
+  });
+
+  it('gives no Pod CIDR back before it is known which endpoints live on', () => {
+    const ipam = open();
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/27', '10.0.0.32/27'] });
+    assert.equal(ipam.podCidrStatuses()['10.0.0.32/27'], 'in-use');
+    ipam.restored([]);
+    assert.equal(ipam.podCidrStatuses()['10.0.0.32/27'], 'released');
+  });
+
+  it('forgets addresses with the boot that they were of, and no Pod CIDR that was given back', async () => {
+    const ipam = open();
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/27', '10.0.0.32/27'] });
+    await ipam.allocate('a', [4]);
+    ipam.restored(['a']);
+    ipam.close();
+    const again = open({ bootId: 'another' });
+    again.setPodCidrs({ podCidrs: ['10.0.0.0/27', '10.0.0.32/27'] });
+    assert.equal(again.ownerOf('10.0.0.1'), undefined);
+    assert.equal(again.podCidrStatuses()['10.0.0.32/27'], 'released');
+  });
+
+  it('goes on where lines of its record were destroyed', async () => {
+    const ipam = open();
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/24'] });
+    await ipam.allocate('a', [4]);
+    appendFileSync(path, 'garbage\n{"op":"take"}\n{"op":"take","address":"10.0.0.300","owner":"x"}\n');
+    const again = open();
+    assert.equal(again.ownerOf('10.0.0.1'), 'a');
+    assert.equal(again.dump().allocations.length, 1);
+  });
+
+  it('keeps its record short', async () => {
+    const ipam = open();
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/24'] });
+    for (let i = 0; i < 3000; i++) {
+      await ipam.allocate('a', [4]);
+      ipam.release('a');
+    }
+    assert.ok(statSync(path).size < 200_000, `${statSync(path).size} bytes`);
+    assert.ok(readFileSync(path, 'utf8').startsWith('{"version":1,"boot":"boot"}\n'));
+  });
+
+  it('loses nothing that it has answered when it is killed, and gives nothing to two', async function () {
+    this.timeout(60_000);
+    const alive = new Map<string, string>();
+    for (let round = 1; round <= 6; round++) {
+      const child = spawn(process.execPath, [script, path, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] });
+      children.push(child);
+      let answers = 0;
+      for await (const line of createInterface({ input: child.stdout })) {
+        const [sign, ...words] = line.split(' ');
+        assert.notEqual(sign, '!', line);
+        if (sign === '+') {
+          const [ipv4 = '', ipv6 = '', owner = ''] = words;
+          for (const address of [ipv4, ipv6]) {
+            assert.equal(alive.get(address), undefined, `${address} is given to ${owner} as well`);
+            alive.set(address, owner);
+          }
+        } else for (const [address, owner] of alive) if (owner === words[0]) alive.delete(address);
+        if (++answers === 300 + round * 37) child.kill('SIGKILL');
+      }
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      const ipam = open({ mode: 'kubernetes', families: [4, 6] });
+      for (const [address, owner] of alive) assert.equal(ipam.ownerOf(address), owner, address);
+      // What it did not come round to saying any more.
+      assert.ok(ipam.dump().allocations.length - alive.size <= 2);
+      ipam.restored(alive.values());
+      assert.equal(ipam.dump().allocations.length, alive.size);
+      ipam.close();
+      // Room for the next one.
+      if (alive.size > 120) {
+        for (const owner of new Set(alive.values())) open({ mode: 'kubernetes', families: [4, 6] }).release(owner);
+        alive.clear();
+      }
+    }
+  });
+
+  it('gives nothing out that cannot be written down, and goes on when there is room again', async function () {
+    this.timeout(60_000);
+    const child = spawn('prlimit', ['--fsize=4000:', process.execPath, script, path, '7'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    const alive = new Map<string, string>();
+    let faults = 0;
+    let more = 0;
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [sign, ...words] = line.split(' ');
+      if (sign === '+') {
+        const [ipv4 = '', ipv6 = '', owner = ''] = words;
+        for (const address of [ipv4, ipv6]) {
+          assert.equal(alive.get(address), undefined, `${address} is given to ${owner} as well`);
+          alive.set(address, owner);
+        }
+        if (faults >= 50) more++;
+      } else if (sign === '!') {
+        assert.equal(words[0], 'IPAM_RECORD');
+        // The release that was announced failed: its addresses stay, and nobody else may get them.
+        if (++faults === 50) spawnSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:']);
+      }
+      if (more === 30) child.kill('SIGKILL');
+      if (sign === '-') {
+        // Whether it happened is not known until it is looked up.
+        for (const [address, owner] of alive) if (owner === words[0]) alive.delete(address);
+      }
+    }
+    const ipam = open({ mode: 'kubernetes', families: [4, 6] });
+    for (const [address, owner] of alive) assert.equal(ipam.ownerOf(address), owner, address);
+    assert.ok(faults >= 50 && more >= 30);
+  });
+});
