@@ -27,6 +27,7 @@ const rooms = [
   'proxy',
   'datapath',
   'cni',
+  'flows',
   'telemetry',
   'status',
   'agent',

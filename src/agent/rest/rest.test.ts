@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { record } from '../../flows/testing/records.ts';
+import { EventType } from '../../gen/abi.ts';
 import { createLog } from '../../lib/log.ts';
 import { type ApiServer, serveApi } from '../api-server.ts';
 import { createRest, restRoutes } from './rest.ts';
@@ -326,6 +330,31 @@ describe('REST API', () => {
       { name: 'sluice_x', value: 3, labels: { reason: 'no "way"', d: 'in' } },
       { name: 'sluice_y', value: 1500, labels: {} },
     ]);
+  });
+
+  it('streams events: those that were, then those that come, until the client goes', async () => {
+    view.flows.receive(record({ length: 1 }));
+    view.flows.receive(record({ length: 2, destinationPort: 443 }));
+    const lengths = async (query: string) =>
+      (await ask('GET', `/v1/monitor?${query}`)).text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line).length);
+    assert.deepEqual(await lengths('last=10'), [1, 2]);
+    assert.deepEqual(await lengths('last=10&port=443&to=shop%2Fcart-1'), [2]);
+    for (const wrong of ['last=x', 'nothing=1', 'type=l7', 'from=%3F'])
+      assert.equal((await ask('GET', `/v1/monitor?${wrong}`)).status, 400, wrong);
+
+    const call = request({ socketPath: join(dir, 's'), path: '/v1/monitor?last=1&follow=true&type=policy-verdict' });
+    call.end();
+    const [response] = (await once(call, 'response')) as [IncomingMessage];
+    const lines = createInterface({ input: response })[Symbol.asyncIterator]();
+    assert.equal(JSON.parse((await lines.next()).value as string).length, 2);
+    view.flows.receive(record({ length: 3, type: EventType.trace }));
+    view.flows.receive(record({ length: 4 }));
+    assert.equal(JSON.parse((await lines.next()).value as string).length, 4);
+    call.on('error', () => {});
+    call.destroy();
   });
 
   it('leaves other paths to others', async () => {

@@ -8,6 +8,7 @@ import { ipRoutes } from './paths/ip.ts';
 import { ipamRoutes } from './paths/ipam.ts';
 import { mapRoutes } from './paths/map.ts';
 import { metricsRoutes } from './paths/metrics.ts';
+import { monitorRoutes } from './paths/monitor.ts';
 import { policyRoutes } from './paths/policy.ts';
 import { createRouter, type RestListener, type Route } from './router.ts';
 import type { DatapathView } from './view/datapath-view.ts';
@@ -28,6 +29,7 @@ export function restRoutes(view: DatapathView, log: Log): Route[] {
     ...ipamRoutes(view, log),
     ...mapRoutes(view),
     ...metricsRoutes(view),
+    ...monitorRoutes(view),
     ...policyRoutes(view),
   ];
 }

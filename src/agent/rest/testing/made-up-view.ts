@@ -1,3 +1,5 @@
+import { FlowHub } from '../../../flows/index.ts';
+import { context } from '../../../flows/testing/records.ts';
 import { Fault } from '../../../lib/fault.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
@@ -276,6 +278,7 @@ export function madeUpView(): MadeUpView {
         entries: () => Array.from({ length: 1200 }, (_, i) => ({ key: i, value: [i] })),
       },
     ],
+    flows: new FlowHub(context),
     metrics: async () =>
       '# HELP a b\nsluice_x{reason="no \\"way\\"",d="in"} 3\nsluice_y 1.5e3 1700000000000\nsluice_z NaN\n',
   };

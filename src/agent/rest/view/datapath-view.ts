@@ -1,3 +1,4 @@
+import type { FlowHub } from '../../../flows/index.ts';
 import type { EndpointView } from './endpoint-view.ts';
 import type { HealthView, NodeView } from './node-view.ts';
 import type { PolicyRulesView, SelectorView, TraceQuery, TraceStep } from './policy-view.ts';
@@ -32,6 +33,8 @@ export interface DatapathView {
   configure(change: Partial<RuntimeConfig>): Promise<void>;
   readonly ipam: IpamView;
   maps(): Iterable<MapView>;
+  /** What the ring buffer's reader feeds. */
+  readonly flows: FlowHub;
   /** The agent's metrics in the Prometheus text format. */
   metrics(): Promise<string>;
 }
