@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { type DatapathMaps, openMaps, Pins, removePins } from '../maps/index.ts';
+import type { Bpf } from '../sys/bpf-calls.ts';
+import { openKernel } from '../sys/kernel.ts';
+import type { Kernel } from '../sys/kernel-calls.ts';
+import { openBpf } from '../sys/libbpf.ts';
+import type { AttachMode } from './attachments.ts';
+import { hooks } from './hook.ts';
+import { loadPrograms, type Programs } from './load-programs.ts';
+import { TestNetns } from './testing/test-netns.ts';
+
+const sizes = {
+  ...{ ipcache4: 1024, ipcache6: 1024, conntrack4: 1024, conntrack6: 1024, events: 1 << 16 },
+  ...{ fragments4: 64, fragments6: 64 },
+} as const;
+
+describe('programs', () => {
+  let bpf: Bpf;
+  let kernel: Kernel;
+  let netns: TestNetns;
+  let directory: string;
+  let maps: DatapathMaps;
+  const loaded: Programs[] = [];
+  /** Links are made in the namespace of the calling thread. */
+  const load = (mode: AttachMode = 'auto') => {
+    const programs = netns.run(() => loadPrograms(bpf, kernel, maps, { mode }));
+    loaded.push(programs);
+    return programs;
+  };
+  const idOf = (programs: Programs, hook: (typeof hooks)[number]) =>
+    bpf.programInfo(programs.fds.get(hook) as number).id;
+
+  before(async () => {
+    bpf = await openBpf();
+    kernel = await openKernel();
+    new Pins(bpf, kernel, '/sys/fs/bpf');
+    netns = await TestNetns.start(kernel);
+  });
+  after(async () => netns?.stop());
+  beforeEach(() => {
+    directory = mkdtempSync(`/sys/fs/bpf/sluice-test-${process.pid}-`);
+    maps = openMaps(bpf, kernel, { directory, sizes });
+  });
+  afterEach(() => {
+    for (const programs of loaded.splice(0)) programs.close();
+    maps?.close();
+    removePins(directory);
+  });
+
+  it('the verifier of this kernel accepts every one of them', () => {
+    assert.deepEqual([...load().fds.keys()], hooks);
+  });
+
+  it('a link outlives its agent, and the next one replaces the program in place', () => {
+    const ifindex = netns.addVeth('v1');
+    const first = load('tcx');
+    netns.run(() => {
+      first.attachments.attach(ifindex, 'from_pod');
+      first.attachments.attach(ifindex, 'to_pod');
+      first.attachments.attach(ifindex, 'from_pod');
+    });
+    assert.equal(first.attachments.programId(ifindex, 'from_pod'), idOf(first, 'from_pod'));
+    const second = load('tcx');
+    assert.notEqual(idOf(second, 'from_pod'), idOf(first, 'from_pod'));
+    assert.equal(second.attachments.programId(ifindex, 'from_pod'), idOf(second, 'from_pod'));
+    assert.equal(second.attachments.programId(ifindex, 'to_pod'), idOf(second, 'to_pod'));
+    second.attachments.detach(ifindex, 'from_pod');
+    assert.equal(second.attachments.programId(ifindex, 'from_pod'), undefined);
+    assert.deepEqual(second.attachments.links(), [{ hook: 'to_pod', ifindex }]);
+    second.attachments.detach(ifindex, 'from_pod');
+  });
+
+  it('a link whose device is gone is forgotten, and its number can be used again', () => {
+    const ifindex = netns.addVeth('v2');
+    netns.run(() => load().attachments.attach(ifindex, 'from_pod'));
+    netns.ip('link', 'del', 'v2');
+    assert.deepEqual(readdirSync(`${directory}/links`), [`from_pod_${ifindex}`]);
+    assert.deepEqual(load().attachments.links(), []);
+    netns.ip('link', 'add', 'v2', 'index', String(ifindex), 'type', 'veth', 'peer', 'name', 'v2p');
+    const programs = load();
+    netns.run(() => programs.attachments.attach(ifindex, 'from_pod'));
+    assert.equal(programs.attachments.programId(ifindex, 'from_pod'), idOf(programs, 'from_pod'));
+  });
+
+  it('an interface that is not there is a fault', () => {
+    const { attachments } = load();
+    const attach = () => netns.run(() => attachments.attach(99_999, 'from_pod'));
+    assert.throws(attach, { code: 'ATTACH_ENODEV' });
+  });
+
+  for (const mode of ['tcx', 'clsact'] as const) {
+    it(`what is not wanted is taken away: ${mode}`, () => {
+      const [one, two] = [netns.addVeth(`${mode}1`), netns.addVeth(`${mode}2`)];
+      const { attachments } = load(mode);
+      netns.run(() => {
+        for (const ifindex of [one, two])
+          for (const hook of ['from_pod', 'to_pod'] as const) attachments.attach(ifindex, hook);
+        const wanted = [
+          { ifindex: one, hook: 'from_pod' },
+          { ifindex: one, hook: 'to_pod' },
+        ] as const;
+        assert.equal(attachments.prune(wanted, [one, two]).length, 2);
+        assert.equal(attachments.prune(wanted, [one, two]).length, 0);
+        assert.notEqual(attachments.programId(one, 'to_pod'), undefined);
+        assert.equal(attachments.programId(two, 'to_pod'), undefined);
+      });
+    });
+  }
+
+  it('clsact filters are replaced in place, and detached', () => {
+    const ifindex = netns.addVeth('v3');
+    const first = load('clsact');
+    netns.run(() => first.attachments.attach(ifindex, 'to_pod'));
+    const second = load('clsact');
+    netns.run(() => {
+      second.attachments.attach(ifindex, 'to_pod');
+      assert.equal(second.attachments.programId(ifindex, 'to_pod'), idOf(second, 'to_pod'));
+      second.attachments.detach(ifindex, 'to_pod');
+      second.attachments.detach(ifindex, 'to_pod');
+      assert.equal(second.attachments.programId(ifindex, 'to_pod'), undefined);
+    });
+  });
+});

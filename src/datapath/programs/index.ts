@@ -1,0 +1,7 @@
+/**
+ * The programs of bpf/ in the kernel: loaded once for all devices, attached by name of the hook, and replaced in place when a
+ * new agent takes over. What they decide stands in the maps.
+ */
+export { type AttachMode, type Attachment, Attachments } from './attachments.ts';
+export { type Hook, hookDirection, hooks } from './hook.ts';
+export { type LoadProgramsOptions, loadPrograms, type Programs } from './load-programs.ts';
