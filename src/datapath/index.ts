@@ -3,12 +3,35 @@
  * so, and leaves alone what is not ours. `sys/` is the only door to system calls, `netlink/` speaks to the kernel's routing;
  * neither knows a Kubernetes object or an Envoy.
  */
+export {
+  type DatapathMaps,
+  type MapSizes,
+  mapContents,
+  type OpenMapsOptions,
+  openMaps,
+  type PerCpuMap,
+  type PolicyMap,
+  type PolicyMaps,
+  type Refusal,
+  type Replacement,
+  removePins,
+  type SizedMap,
+  type TypedMap,
+} from './maps/index.ts';
 export { type Link, linkFlag } from './netlink/link.ts';
 export { Netlink } from './netlink/netlink.ts';
 export { NetworkNamespace } from './netlink/network-namespace.ts';
 export { type Route, routeTable, sluiceProtocol } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { type AddressReport, NodeAddresses } from './node-addresses.ts';
+export {
+  type AttachMode,
+  type Attachment,
+  Attachments,
+  type Hook,
+  loadPrograms,
+  type Programs,
+} from './programs/index.ts';
 export { type Bpf, LoadError } from './sys/bpf-calls.ts';
 export { openKernel } from './sys/kernel.ts';
 export type { Kernel } from './sys/kernel-calls.ts';

@@ -11,7 +11,15 @@ const ENOENT = 2;
  * The real BPF subsystem, through libbpf (1.0 or newer). Loaded only when somebody needs it.
  * @throws Fault BPF_LIBRARY where koffi or libbpf cannot be loaded
  */
-export async function openBpf(): Promise<Bpf> {
+export function openBpf(): Promise<Bpf> {
+  opened ??= load();
+  return opened;
+}
+
+/** One for the process: koffi keeps the types of all of it by their names. */
+let opened: Promise<Bpf> | undefined;
+
+async function load(): Promise<Bpf> {
   try {
     const { default: koffi } = await import('koffi');
     const library = koffi.load('libbpf.so.1');
