@@ -1,6 +1,7 @@
 /**
  * For tests only: a process that gives out addresses and takes them back as fast as it can, and says each thing only once it has
- * been answered: `+ ADDRESS OWNER`, `- OWNER`; `! CODE` where the answer is a fault. Killed by whoever started it.
+ * been answered: `+ IPV4 IPV6 OWNER`, `- OWNER`; `! CODE` where the answer is a fault. It announces a release with `~ OWNER`. Killed by
+ * whoever started it.
  */
 import { writeSync } from 'node:fs';
 import { Fault } from '../../../lib/fault.ts';
@@ -35,9 +36,10 @@ for (let turn = 0; ; turn++) {
       const { ipv4, ipv6 } = await ipam.allocate(owner, [4, 6], { description: `default/pod-${turn}` });
       say(`+ ${ipv4} ${ipv6} ${owner}`);
     } else {
-      // Said before: once it is under way, it may have happened.
-      say(`- ${owner}`);
+      // Once it is under way, it may have happened.
+      say(`~ ${owner}`);
       ipam.release(owner);
+      say(`- ${owner}`);
     }
   } catch (error) {
     say(`! ${error instanceof Fault ? error.code : String(error)}`);
