@@ -2,26 +2,26 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type Netlink, NetworkNamespace, openKernel, routeTable, sluiceProtocol } from '../src/datapath/index.ts';
 import { Fault } from '../src/lib/fault.ts';
-import { BareNetns } from './support/bare-netns.ts';
+import { ipJson, LabNetwork, type Netns } from './support/lab-network.ts';
 
 const kernel = await openKernel();
 const code = (expected: string) => (error: unknown) => error instanceof Fault && error.code === expected;
 
 describe('netlink, against the kernel', () => {
-  let [node, pod]: BareNetns[] = [];
+  let lab: LabNetwork;
+  let [node, pod]: Netns[] = [];
   let [nodeDoor, podDoor]: NetworkNamespace[] = [];
   let [inNode, inPod]: Netlink[] = [];
 
-  beforeEach(async () => {
-    [node, pod] = await Promise.all([BareNetns.start(), BareNetns.start()]);
+  beforeEach(() => {
+    lab = new LabNetwork();
+    [node, pod] = [lab.add('node'), lab.add('pod')];
     [nodeDoor, podDoor] = [new NetworkNamespace(kernel, node.path), new NetworkNamespace(kernel, pod.path)];
     [inNode, inPod] = [nodeDoor.netlink(), podDoor.netlink()];
-    // As on every node; the kernel takes no gateway before.
-    inNode.links.set(1, { up: true });
   });
-  afterEach(async () => {
+  afterEach(() => {
     for (const open of [inNode, inPod, nodeDoor, podDoor]) open?.close();
-    await Promise.all([node?.close(), pod?.close()]);
+    lab.close();
   });
 
   const veth = () =>
@@ -51,7 +51,7 @@ describe('netlink, against the kernel', () => {
     const eth0 = inPod!.links.find('eth0')!;
     inPod!.links.set(eth0.index, { linkLocal: false });
     inPod!.links.set(eth0.index, { mtu: 1400, up: true });
-    const [shown] = pod!.ipJson<{ mtu: number; flags: string[]; addr_info: unknown[] }>('address', 'show', 'eth0');
+    const [shown] = ipJson<{ mtu: number; flags: string[]; addr_info: unknown[] }>(pod!, 'address', 'show', 'eth0');
     assert.equal(shown?.mtu, 1400);
     assert.ok(shown?.flags.includes('UP'));
     assert.deepEqual(shown?.addr_info, []);
@@ -140,13 +140,15 @@ describe('netlink, against the kernel', () => {
   it('adds addresses that are usable at once', () => {
     veth();
     const eth0 = inPod!.links.find('eth0')!;
+    pod!.sysctl('net.ipv6.conf.eth0.accept_dad', 1);
     inPod!.links.set(eth0.index, { up: true });
     for (const address of ['10.1.0.7', 'fd01::7'])
       assert.deepEqual(
         [1, 2].map(() => inPod!.addresses.addHost(address, eth0.index)),
         [true, false],
       );
-    const [shown] = pod!.ipJson<{ addr_info: { local: string; prefixlen: number; tentative?: true; scope: string }[] }>(
+    const [shown] = ipJson<{ addr_info: { local: string; prefixlen: number; tentative?: true; scope: string }[] }>(
+      pod!,
       ...['address', 'show', 'eth0', 'scope', 'global'],
     );
     assert.deepEqual(

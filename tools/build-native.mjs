@@ -1,5 +1,5 @@
-// Compiles native/*.c into .cache/native/libsluice.so, the dynamic module that Envoy loads. Done again only when a
-// source, a flag or the compiler changed.
+// Compiles into .cache/native: native/*.c into libsluice.so, the dynamic module that Envoy loads, and native/cni/*.c into
+// sluice-cni, the plugin that container runtimes execute. Each again only when a source, a flag or the compiler changed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -7,53 +7,37 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(root, 'native');
 const out = join(root, '.cache/native');
-const flags = [
-  ...[
-    '-std=c11',
-    '-O2',
-    '-g0',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    '-Wshadow',
-    '-Wconversion',
-    '-fPIC',
-    '-fvisibility=hidden',
-  ],
-  ...[
-    '-fstack-protector-strong',
-    '-fcf-protection',
-    '-D_FORTIFY_SOURCE=2',
-    '-shared',
-    '-Wl,-z,relro,-z,now,-z,noexecstack',
-  ],
+const strict = ['-O2', '-g0', '-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wconversion'];
+const hardened = [
+  '-fstack-protector-strong',
+  '-fcf-protection',
+  '-D_FORTIFY_SOURCE=2',
+  '-Wl,-z,relro,-z,now,-z,noexecstack',
 ];
 const compiler = ['gcc', 'cc', 'clang'].find((name) => spawnSync(name, ['-dumpversion']).status === 0);
 if (!compiler) throw new Error("no C compiler (gcc, cc or clang); run 'make setup' as root");
 
-const files = readdirSync(source)
-  .filter((name) => /\.[ch]$/.test(name))
-  .sort();
-const fingerprint = createHash('sha256').update(JSON.stringify([compiler, flags, files]));
-for (const file of files) fingerprint.update(readFileSync(join(source, file)));
-const stamp = fingerprint.digest('hex');
-if (!existsSync(join(out, 'libsluice.so')) || readStamp() !== stamp) {
-  mkdirSync(out, { recursive: true });
-  // Renamed into place: a running Envoy keeps the file that it has mapped.
-  const fresh = join(out, `libsluice.so.${process.pid}`);
-  execFileSync(
-    compiler,
-    [...flags, '-o', fresh, ...files.filter((name) => name.endsWith('.c')).map((name) => join(source, name))],
-    { stdio: 'inherit' },
-  );
-  renameSync(fresh, join(out, 'libsluice.so'));
-  writeFileSync(join(out, '.stamp'), stamp);
-  console.log('setup: native module: compiled');
-}
+compile('native', 'libsluice.so', ['-std=c11', ...strict, ...hardened, '-fPIC', '-fvisibility=hidden', '-shared']);
+// Static: it is copied onto nodes that may have another C library, or an older one.
+compile('native/cni', 'sluice-cni', ['-std=gnu11', ...strict, ...hardened, '-static', '-s']);
 
-function readStamp() {
-  const path = join(out, '.stamp');
-  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+function compile(folder, name, flags) {
+  const source = join(root, folder);
+  const files = readdirSync(source)
+    .filter((file) => /\.[ch]$/.test(file))
+    .sort();
+  const fingerprint = createHash('sha256').update(JSON.stringify([compiler, flags, files]));
+  for (const file of files) fingerprint.update(readFileSync(join(source, file)));
+  const stamp = fingerprint.digest('hex');
+  const stampFile = join(out, `.stamp-${name}`);
+  if (existsSync(join(out, name)) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+  mkdirSync(out, { recursive: true });
+  // Renamed into place: who has the old file open or mapped keeps it.
+  const fresh = join(out, `${name}.${process.pid}`);
+  const inputs = files.filter((file) => file.endsWith('.c')).map((file) => join(source, file));
+  execFileSync(compiler, [...flags, '-o', fresh, ...inputs], { stdio: 'inherit' });
+  renameSync(fresh, join(out, name));
+  writeFileSync(stampFile, stamp);
+  console.log(`setup: native ${name}: compiled`);
 }

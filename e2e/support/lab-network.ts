@@ -86,6 +86,12 @@ export interface End {
   readonly addresses: readonly string[];
 }
 
+/** What `ip -json` says in a namespace. */
+export function ipJson<T>(netns: Netns, ...args: string[]): T[] {
+  const text = netns.ip('-json', ...args).trim();
+  return text === '' ? [] : (JSON.parse(text) as T[]);
+}
+
 /** Removes what tests left that were killed. */
 function sweep(): void {
   for (const name of existsSync('/run/netns') ? readdirSync('/run/netns') : []) {

@@ -22,3 +22,4 @@ export type {
   StatusRequest,
 } from './request.ts';
 export type { CniInterface, CniIp, CniResult, CniRoute } from './result.ts';
+export { type CniServer, type CniServerOptions, serveCni } from './serve-cni.ts';
