@@ -32,6 +32,15 @@ export {
   loadPrograms,
   type Programs,
 } from './programs/index.ts';
+export {
+  type Collected,
+  ConntrackCollector,
+  MapReconciler,
+  type ReconciledMap,
+  type ReconcileReport,
+  reconcileMap,
+  samePolicyEntry,
+} from './reconcile/index.ts';
 export { type Bpf, LoadError } from './sys/bpf-calls.ts';
 export { openKernel } from './sys/kernel.ts';
 export type { Kernel } from './sys/kernel-calls.ts';

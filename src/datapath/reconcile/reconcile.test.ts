@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { type Conntrack4Key, type ConntrackEntry, conntrack4Key, conntrackEntry } from '../../gen/abi.ts';
+import { type Layout, u32, u64 } from '../../lib/layout.ts';
+import { Store } from '../../store/index.ts';
+import { TypedMap } from '../maps/index.ts';
+import { type Bpf, MapType } from '../sys/bpf-calls.ts';
+import { openKernel } from '../sys/kernel.ts';
+import type { Kernel } from '../sys/kernel-calls.ts';
+import { openBpf } from '../sys/libbpf.ts';
+import { collectConntrack } from './conntrack-collector.ts';
+import { MapReconciler } from './map-reconciler.ts';
+import { reconcileMap } from './reconcile-map.ts';
+
+describe('reconcile', () => {
+  let bpf: Bpf;
+  let kernel: Kernel;
+  const maps: number[] = [];
+  const newMap = <K, V>(maxEntries: number, key: Layout<K>, value: Layout<V>, type: number = MapType.hash) => {
+    const definition = { type, name: 'test', keySize: key.size, valueSize: value.size, maxEntries };
+    const fd = bpf.createMap(definition);
+    maps.push(fd);
+    return new TypedMap(bpf, 'test', fd, key, value);
+  };
+  const contents = <K, V>(map: TypedMap<K, V>) => new Map(map.entries());
+
+  before(async () => {
+    bpf = await openBpf();
+    kernel = await openKernel();
+  });
+  afterEach(() => {
+    for (const fd of maps.splice(0)) kernel.close(fd);
+  });
+
+  it('at the start only what differs is written', () => {
+    const map = newMap(16, u32, u64);
+    for (const [key, value] of [
+      [1, 10n],
+      [2, 20n],
+      [3, 30n],
+    ] as const)
+      map.set(key, value);
+    const reconciler = new MapReconciler(map);
+    const wanted = [
+      [2, 20n],
+      [3, 31n],
+      [4, 40n],
+    ] as const;
+    assert.deepEqual(reconciler.replace(wanted), { added: 1, changed: 1, removed: 1 });
+    assert.deepEqual(contents(map), new Map(wanted));
+    assert.deepEqual(reconciler.replace(wanted), { added: 0, changed: 0, removed: 0 }, 'a second time');
+    assert.equal(reconciler.size, 3);
+  });
+
+  it('what the program counts in a value is no difference', () => {
+    const map = newMap(16, u32, u64);
+    // The low half is ours.
+    const same = (wanted: bigint, found: bigint) => BigInt.asUintN(32, wanted) === BigInt.asUintN(32, found);
+    map.set(1, (77n << 32n) | 5n);
+    const reconciler = new MapReconciler(map, { same });
+    assert.deepEqual(reconciler.replace([[1, 5n]]), { added: 0, changed: 0, removed: 0 });
+    assert.equal(map.get(1), (77n << 32n) | 5n);
+    assert.deepEqual(reconciler.replace([[1, 6n]]), { added: 0, changed: 1, removed: 0 });
+  });
+
+  it('a full map is a fault, holds what fits, and takes the rest when there is room', () => {
+    const map = newMap(4, u32, u64);
+    const reconciler = new MapReconciler(map);
+    reconciler.replace(Array.from({ length: 6 }, (_, key) => [key, 0n] as const));
+    assert.equal(reconciler.size, 4);
+    assert.equal(reconciler.pressure, 1);
+    assert.equal(reconciler.refused, 2);
+    assert.equal(reconciler.fault?.code, 'MAP_E2BIG');
+    assert.equal(reconciler.fault?.message, 'map test: update: E2BIG (2 entries are not in force)');
+    assert.equal(reconciler.fault?.hint, 'it is full at 4 entries: raise --map-size=test=N');
+    reconciler.upsert([[0, 1n]]);
+    assert.equal(map.get(0), 1n, 'what is in the map can still change');
+    const held = [...contents(map).keys()];
+    reconciler.remove(held.slice(0, 1));
+    assert.equal(reconciler.refused, 1);
+    reconciler.remove(held.slice(1, 2));
+    assert.equal(reconciler.fault, undefined);
+    assert.equal(map.get(5), 0n);
+  });
+
+  it('whatever happens to the collection, the map says the same; only changes are written', () => {
+    const operation = fc.oneof(
+      fc.record({ what: fc.constant('set' as const), item: fc.nat(12), key: fc.nat(12), value: fc.nat(3) }),
+      fc.record({ what: fc.constant('delete' as const), item: fc.nat(12) }),
+    );
+    const turns = fc.array(fc.array(operation, { maxLength: 6 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(turns, fc.dictionary(fc.constantFrom('0', '5', '40'), fc.nat(3)), (plan, before) => {
+        const store = new Store({ schedule: () => {} });
+        const table = store.table<{ key: number; value: number }>('wanted');
+        const map = newMap(64, u32, u64);
+        for (const [key, value] of Object.entries(before)) map.set(Number(key), BigInt(value));
+        const { reconciler } = reconcileMap(table, map, { entry: ({ key, value }) => [key, BigInt(value)] });
+        for (const turn of plan) {
+          for (const step of turn) {
+            // Each item has keys of its own: item and half.
+            if (step.what === 'set')
+              table.set(`${step.item}`, { key: step.item * 2 + (step.key % 2), value: step.value });
+            else table.delete(`${step.item}`);
+          }
+          store.flush();
+          const wanted = new Map(Array.from(table.values(), ({ key, value }) => [key, BigInt(value)]));
+          assert.deepEqual(contents(map), wanted);
+          assert.equal(reconciler.size, wanted.size);
+        }
+        const again = reconciler.replace(Array.from(table.values(), ({ key, value }) => [key, BigInt(value)] as const));
+        assert.deepEqual(again, { added: 0, changed: 0, removed: 0 });
+        kernel.close(maps.pop() as number);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('a key that goes from one item to another in one turn stays', () => {
+    const store = new Store({ schedule: () => {} });
+    const table = store.table<number>('wanted');
+    table.set('a', 7);
+    const map = newMap(8, u32, u64);
+    reconcileMap(table, map, { entry: (key) => [key, 1n] });
+    table.delete('a');
+    table.set('b', 7);
+    store.flush();
+    assert.deepEqual(contents(map), new Map([[7, 1n]]));
+  });
+
+  it('connections whose time is over are removed, others stay', async () => {
+    const map = newMap(1024, conntrack4Key, conntrackEntry, MapType.lruHash);
+    const now = process.hrtime.bigint();
+    for (let port = 1; port <= 300; port++)
+      map.set(connection(port), entry(port % 3 === 0 ? now + 60_000_000_000n : now - 1n));
+    assert.deepEqual(await collectConntrack(map), { alive: 100, removed: 200 });
+    assert.deepEqual(await collectConntrack(map), { alive: 100, removed: 0 });
+    assert.ok([...map.entries()].every(([key]) => key.localPort % 3 === 0));
+  });
+});
+
+function connection(localPort: number): Conntrack4Key {
+  return {
+    ...{ local: Uint8Array.of(10, 0, 0, 1), peer: Uint8Array.of(10, 0, 0, 2), localPort, peerPort: 80 },
+    ...{ endpoint: 1, protocol: 6 },
+  };
+}
+
+function entry(expiresAt: bigint): ConntrackEntry {
+  const view = new DataView(new ArrayBuffer(conntrackEntry.size));
+  view.setBigUint64(conntrackEntry.offsets.expiresAt, expiresAt, true);
+  return conntrackEntry.decode(view);
+}
