@@ -1,5 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import type { Link, Netlink, NetworkNamespace } from '../datapath/index.ts';
+import { type Link, type Netlink, type NetworkNamespace, setNetSysctl } from '../datapath/index.ts';
 import { Fault } from '../lib/fault.ts';
 import { bitsOf, type IpFamily } from '../lib/ip-address.ts';
 import { attachmentNames } from './attachment-names.ts';
@@ -74,7 +73,9 @@ function describe(spec: PodInterfaceSpec, host: Link, inPod: Link): PodInterface
 
 function setUpPod(pod: Netlink, door: NetworkNamespace, made: PodInterface): void {
   const { ifname, addresses, hostMac, podIndex: link } = made;
-  if (addresses.some((address) => familyOf(address) === 6)) door.run(() => allowIpv6(ifname));
+  // Runtimes may have switched it off for all interfaces to come; a pod that is given an IPv6 address is to have it.
+  if (addresses.some((address) => familyOf(address) === 6))
+    door.run(() => setNetSysctl(`ipv6/conf/${ifname}/disable_ipv6`, '0'));
   pod.links.set(loopback, { up: true });
   // Without a link-local address nothing is multicast when the pod starts: no detection of duplicates, no router solicitation.
   pod.links.set(link, { linkLocal: false });
@@ -99,16 +100,6 @@ function setUpNode(node: Netlink, { addresses, podMac, hostIndex: link }: PodInt
       link,
       ...(family === 4 ? { scope: linkScope } : {}),
     });
-  }
-}
-
-/** Runtimes may have switched it off for all interfaces to come; a pod that is given an IPv6 address is to have it. */
-function allowIpv6(ifname: string): void {
-  const path = `/proc/sys/net/ipv6/conf/${ifname}/disable_ipv6`;
-  try {
-    if (readFileSync(path, 'utf8').trim() !== '0') writeFileSync(path, '0');
-  } catch (error) {
-    throw Fault.from(error, 'SYSCTL', `allow IPv6 on ${ifname}`, 'the agent writes to /proc/sys/net of its pods');
   }
 }
 

@@ -18,6 +18,7 @@ export {
   type SizedMap,
   type TypedMap,
 } from './maps/index.ts';
+export { setNetSysctl } from './net-sysctl.ts';
 export { type Link, linkFlag } from './netlink/link.ts';
 export { Netlink } from './netlink/netlink.ts';
 export { NetworkNamespace } from './netlink/network-namespace.ts';
