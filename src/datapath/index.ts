@@ -3,6 +3,7 @@
  * so, and leaves alone what is not ours. `sys/` is the only door to system calls, `netlink/` speaks to the kernel's routing;
  * neither knows a Kubernetes object or an Envoy.
  */
+export { type EventReader, type OnRecord, type ReadEventsOptions, readEvents } from './events/index.ts';
 export {
   type DatapathMaps,
   type MapSizes,

@@ -13,6 +13,8 @@ export interface Kernel {
   /** Bytes of the next datagram, which may be more than fit into the buffer. */
   recv(fd: number, buffer: Uint8Array): number;
   close(fd: number): void;
+  /** Calls back, from the event loop, as long as the descriptor is readable. It does not keep the process alive. */
+  poll(fd: number, onReadable: () => void): { close(): void };
   mount(source: string, target: string, type: string): void;
   /** Shared memory of a file; it must not be touched after `unmap`. Multiples of the page size. */
   map(fd: number, offset: number, length: number, writable: boolean): { memory: ArrayBuffer; unmap: () => void };

@@ -51,6 +51,11 @@ export async function openKernel(): Promise<Kernel> {
       send: (fd, message) => void send(fd, message, message.length, MSG_DONTWAIT),
       recv: (fd, buffer) => recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC),
       close: (fd) => void close(fd),
+      poll: (fd, onReadable) => {
+        const handle = koffi.node.poll(fd, { readable: true }, onReadable);
+        handle.unref();
+        return handle;
+      },
       mount: (source, target, type) => void mount(source, target, type, 0, null),
       map: (fd, offset, length, writable) => {
         const address = mmap(
