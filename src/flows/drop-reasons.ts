@@ -74,6 +74,7 @@ export const dropReasons: Readonly<Record<Exclude<DropReason, 0>, DropReasonText
       'The pod sent a router advertisement, a redirect, or a neighbour advertisement for somebody else’s address.',
   },
   181: { name: 'Policy denied by denylist', explanation: 'A deny rule matches; it wins over every rule that allows.' },
+  182: { name: 'VLAN traffic disallowed by VLAN filter', explanation: 'A pod sent a frame with a VLAN tag.' },
   203: {
     name: 'Endpoint not ready',
     explanation: 'The interface has no endpoint yet: its Pod is being made, or was made while the agent was away.',
