@@ -1,4 +1,5 @@
 import type { Identity } from './identity.ts';
+import { makePrefix, type Prefix } from './prefix.ts';
 
 /** The numbers that mean the same in every cluster. */
 export const reserved = {
@@ -31,7 +32,15 @@ const labels: Readonly<Record<Exclude<ReservedName, 'unknown'>, readonly string[
   'world-ipv6': ['cidr:::/0', 'reserved:world', 'reserved:world-ipv6'],
 };
 
-export const reservedIdentities: readonly Identity[] = Object.entries(labels).map(([name, of]) => ({
-  id: reserved[name as ReservedName],
-  labels: of,
-}));
+/** All of IPv4 and all of IPv6 are networks as well. */
+const prefixes: { readonly [N in ReservedName]?: Prefix } = {
+  'world-ipv4': makePrefix(4, 0n, 0),
+  'world-ipv6': makePrefix(6, 0n, 0),
+};
+
+export const reservedIdentities: readonly (Identity & { readonly prefix?: Prefix })[] = Object.entries(labels).map(
+  ([name, of]) => {
+    const prefix = prefixes[name as ReservedName];
+    return { id: reserved[name as ReservedName], labels: of, ...(prefix === undefined ? {} : { prefix }) };
+  },
+);

@@ -3,17 +3,18 @@
  * what comes out into the kernel; the API asks it why. No I/O, no clock, no Kubernetes client.
  */
 
+export { PolicyEngine } from './policy-engine.ts';
 export type {
   EnforcementMode,
   EngineChanges,
   EngineOptions,
-  PolicyEngine,
   PolicyObject,
-  PolicyService,
   SelectorInfo,
-} from './policy-engine.ts';
+} from './policy-engine-types.ts';
 export { type Direction, entryKey, type L7, type PolicyEntry, type Verdict } from './policy-entry.ts';
+export { policyRules } from './policy-rules.ts';
 export { cidrGroupSet, fqdnSet, type Grant, type Peer, type PortMatch, type Rule, type Section } from './rule.ts';
 export { builtIn, formatRuleRef, type RuleRef } from './rule-ref.ts';
 export { formatSelector, indexLabels, type LabelIndex, type Requirement, type Selector, selects } from './selector.ts';
+export type { PolicyService } from './services.ts';
 export type { Enforcement, NamedPort, SubjectChange, SubjectPolicy } from './subject-policy.ts';

@@ -12,7 +12,9 @@ export interface NamedPort {
 /** Whether a direction's entries are looked up at all; where not, everything passes. */
 export interface Enforcement {
   readonly enforced: boolean;
-  /** The rules that select the subject in this direction, by number: why what no entry allows is dropped. Empty with `always`. */
+  /** Where it does not hold, and the direction is enforced, an entry of identity 0 allows everything that no rule denies. */
+  readonly defaultDeny: boolean;
+  /** The rules that put the subject into default deny: why what no entry allows is dropped. Empty with `always`. */
   readonly selectedBy: readonly RuleRef[];
 }
 

@@ -1,0 +1,70 @@
+import type { CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy, PolicyRule, TrafficRule } from '../../api/index.ts';
+import { peersOfRule, scopedSelector, subjectSelector } from './cilium-peers.ts';
+import { portMatches } from './cilium-ports.ts';
+import type { Direction } from './policy-entry.ts';
+import type { Grant, Rule, Section } from './rule.ts';
+import type { RuleRef } from './rule-ref.ts';
+
+type RefOf = (path: string) => RuleRef;
+
+/** Where a policy stands: what its selectors mean without saying it. */
+export interface Scope {
+  /** Absent: clusterwide. */
+  readonly namespace?: string;
+  /** The name of this cluster, for the entity `cluster`. */
+  readonly cluster: string;
+}
+
+/** Rules of a CiliumNetworkPolicy, which are about its namespace, or of a clusterwide one. */
+export function ciliumRules(
+  policy: CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy,
+  cluster: string,
+  ref: RefOf,
+): Rule[] {
+  const namespace = policy.kind === 'CiliumNetworkPolicy' ? (policy.metadata.namespace ?? 'default') : undefined;
+  const scope: Scope = namespace === undefined ? { cluster } : { cluster, namespace };
+  return policy.rules.map((rule) => {
+    // `specs[1].ingress[0]`, but plain `ingress[0]` for the one rule in `spec`, as people speak of it.
+    const at: RefOf = (path) => ref(rule.field === 'spec' ? path : `${rule.field}.${path}`);
+    const ingress = sectionOf(rule, 'ingress', scope, at);
+    const egress = sectionOf(rule, 'egress', scope, at);
+    return {
+      subject: subjectOf(rule, scope),
+      sections: { ...(ingress === undefined ? {} : { ingress }), ...(egress === undefined ? {} : { egress }) },
+    };
+  });
+}
+
+function subjectOf({ subject: { kind, selector } }: PolicyRule, scope: Scope): Rule['subject'] {
+  if (kind === 'nodes') return { kind: 'host', selector };
+  return { kind: 'endpoint', selector: subjectSelector(selector, scope) };
+}
+
+/** Undefined where the rule has neither allowing nor denying elements of the direction. */
+function sectionOf(rule: PolicyRule, direction: Direction, scope: Scope, ref: RefOf): Section | undefined {
+  const allow = rule[direction];
+  const deny = rule[`${direction}Deny`];
+  if (allow.length === 0 && deny.length === 0) return undefined;
+  const parts = [
+    ...allow.map((element, i) => ({ element, verdict: 'allow' as const, path: `${direction}[${i}]` })),
+    ...deny.map((element, i) => ({ element, verdict: 'deny' as const, path: `${direction}Deny[${i}]` })),
+  ];
+  return {
+    ref: ref(allow.length > 0 ? direction : `${direction}Deny`),
+    defaultDeny: rule.enableDefaultDeny[direction] ?? true,
+    grants: parts.flatMap(({ element, verdict, path }) => grantsOf(element, verdict, path, scope, ref)),
+    requires: parts.flatMap(({ element, verdict }) =>
+      element.requires.map((selector) => ({ verdict, selector: scopedSelector(selector, scope) })),
+    ),
+  };
+}
+
+/** At most one: an element without peers and without ports allows nothing, it is only there for the default deny. */
+function grantsOf(element: TrafficRule, verdict: 'allow' | 'deny', path: string, scope: Scope, ref: RefOf): Grant[] {
+  const ports = portMatches(element, path, ref);
+  if (element.peers === undefined && ports === undefined) return [];
+  // Mutual authentication is nothing that anybody here could vouch for: what asks for it is not allowed.
+  if (element.authentication === 'required' || element.authentication === 'test-always-fail') return [];
+  const peers = element.peers === undefined ? 'any' : peersOfRule(element.peers, scope);
+  return [{ verdict, peers, ...(ports === undefined ? {} : { ports }), ref: ref(path) }];
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { type Prefix, parsePrefix, reservedIdentities } from '../identity/index.ts';
+import { compareRules, strength } from './class-entries.ts';
+import { evaluate, type Party } from './evaluate.ts';
+import type { PolicyEngine, SubjectPolicy } from './index.ts';
+import type { Direction } from './policy-entry.ts';
+import { addresses } from './testing/arbitrary.ts';
+import { describeEntries, Kernel } from './testing/lookup.ts';
+import { allowLocalhost, Model, newEngine, type Write, writeArbitrary } from './testing/model.ts';
+
+const runs = Number(process.env.FC_RUNS ?? 150);
+
+function play(writes: readonly Write[]) {
+  const engine = newEngine();
+  const kernel = new Kernel();
+  const model = new Model();
+  const held: SubjectPolicy[] = [];
+  const flush = () => {
+    kernel.apply(engine.flush());
+    for (const subject of engine.subjects()) {
+      const map = kernel.maps.get(subject.id) ?? new Map();
+      assert.deepEqual(describeEntries(engine, subject.entries()), describeEntries(engine, map.values()));
+      assert.equal(subject.entryCount, map.size);
+    }
+  };
+  for (const write of writes) model.write(write, engine, held, flush);
+  flush();
+  return { engine, kernel, model, held };
+}
+
+const writesArbitrary = fc.array(writeArbitrary, { minLength: 20, maxLength: 40, size: 'max' });
+
+describe('policy engine, properties', function () {
+  this.timeout(120_000);
+
+  it('what the changes add up to is what an engine says that is told everything at once, in another order', () => {
+    fc.assert(
+      fc.property(writesArbitrary, (writes) => {
+        const { engine, model, held, kernel } = play(writes);
+        const other = model.rebuild();
+        const rebuilt = new Kernel();
+        rebuilt.apply(other.engine.flush());
+        assert.deepEqual([...kernel.ipcache.keys()].sort(), [...rebuilt.ipcache.keys()].sort());
+        held.forEach((subject, i) => {
+          const twin = other.held[i]!;
+          assert.deepEqual(
+            describeEntries(engine, kernel.maps.get(subject.id)?.values() ?? []),
+            describeEntries(other.engine, rebuilt.maps.get(twin.id)?.values() ?? []),
+          );
+          for (const direction of ['ingress', 'egress'] as const)
+            assert.deepEqual(plain(subject, direction), plain(twin, direction));
+        });
+        assert.deepEqual(selectorsOf(engine), selectorsOf(other.engine));
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  it('what the maps decide of a packet is what the evaluator decides', () => {
+    fc.assert(
+      fc.property(writesArbitrary, (writes) => {
+        const { engine, kernel, model, held } = play(writes);
+        const world = { rules: [...engine.rules()], enforcement: model.mode, allowLocalhost, ...model.sources() };
+        for (const subject of new Set(held)) {
+          const who = { kind: subject.kind, labels: subject.labels, namedPorts: subject.namedPorts };
+          for (const { party, identity } of parties(engine, kernel, model)) {
+            for (const direction of ['ingress', 'egress'] as const) {
+              for (const [protocol, port] of packets) {
+                const found = kernel.judge(subject, { direction, identity, protocol, port });
+                const right = evaluate({ direction, subject: who, peer: party, protocol, port }, world);
+                const about = `${direction} ${protocol}/${port} ${party.address?.text ?? identity}`;
+                assert.equal(found.verdict, right.verdict, about);
+                if (found.entry === undefined) continue;
+                // What is named is one of the rules that decide alike.
+                const { rule, verdict } = found.entry;
+                assert.ok(
+                  right.matches.some((one) => one.verdict === verdict && compareRules(one.rule, rule) === 0),
+                  `${about} by ${rule.path}`,
+                );
+              }
+            }
+          }
+        }
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  it('a flush after nothing, or after the same again, changes nothing', () => {
+    fc.assert(
+      fc.property(writesArbitrary, (writes) => {
+        const { engine, model } = play(writes);
+        for (const policy of model.policies.values()) engine.setPolicy(structuredClone(policy));
+        for (const [id, labels] of model.identities) engine.setIdentity({ id, labels: [...labels] });
+        for (const [name, prefixes] of model.prefixSets) engine.setPrefixSet(name, prefixes);
+        const { subjects, prefixes } = engine.flush();
+        assert.deepEqual(subjects, []);
+        assert.deepEqual(prefixes, { added: [], removed: [] });
+      }),
+      { numRuns: Math.ceil(runs / 3) },
+    );
+  });
+
+  it('when all policies and subjects are gone, so is everything that was made for them', () => {
+    fc.assert(
+      fc.property(writesArbitrary, (writes) => {
+        const { engine, kernel, held } = play(writes);
+        for (const subject of held) engine.release(subject);
+        kernel.apply(engine.flush());
+        assert.deepEqual([...engine.selectors()], []);
+        assert.equal(engine.cidrs.size, 0);
+        assert.equal(kernel.ipcache.size, 0);
+      }),
+      { numRuns: Math.ceil(runs / 3) },
+    );
+  });
+});
+
+/** Ports at the edges of what policies of these tests name. */
+const packets: readonly (readonly [number, number])[] = [
+  ...[0, 53, 79, 80, 81, 443, 8080, 8443, 65535].map((port) => [6, port] as const),
+  ...[53, 80].map((port) => [17, port] as const),
+  [132, 80],
+  [1, 8],
+  [58, 128],
+  [47, 0],
+];
+
+function parties(engine: PolicyEngine, kernel: Kernel, model: Model): { party: Party; identity: number }[] {
+  const known = [...model.identities].map(([identity, labels]) => ({
+    identity,
+    party: { labels, namedPorts: model.portsOf(identity) },
+  }));
+  const ours = reservedIdentities
+    .filter(({ prefix, id }) => prefix === undefined && id !== 2)
+    .map(({ id, labels }) => ({ identity: id, party: { labels, namedPorts: [] } }));
+  const outside = addresses.map((text) => {
+    const identity = kernel.identityOf(text);
+    const labels = identity === 2 ? ['reserved:world'] : engine.identity(identity)!.labels;
+    return { identity, party: { labels, address: parsePrefix(text) as Prefix, namedPorts: [] } };
+  });
+  return [...known, ...ours, ...outside];
+}
+
+function plain(subject: SubjectPolicy, direction: Direction) {
+  const { enforced, defaultDeny, selectedBy } = subject.enforcement[direction];
+  return { enforced, defaultDeny, selectedBy: selectedBy.map(({ policy, path }) => ({ policy, path })) };
+}
+
+function selectorsOf(engine: PolicyEngine) {
+  return [...engine.selectors()]
+    .map(({ selector, identities }) => ({
+      selector,
+      identities: identities.map((id) => engine.cidrs.get(id)?.prefix.text ?? id).sort(),
+    }))
+    .sort((a, b) => (a.selector < b.selector ? -1 : 1));
+}
+
+assert.ok(strength.deny > strength.redirect && strength.redirect > strength.allow);
