@@ -96,7 +96,8 @@ int from_pod(struct __sk_buff *ctx)
 	}
 	p.endpoint = from->id;
 	p.source_identity = from->identity;
-	if (unlikely(ctx->vlan_present)) {
+	/* The kernel takes a tag out of the frame before we see it, unless there is a second one. */
+	if (unlikely(ctx->vlan_present || ctx->protocol == bpf_htons(ETH_P_8021Q) || ctx->protocol == bpf_htons(ETH_P_8021AD))) {
 		p.location = HERE(FILE_FROM_POD);
 		return drop(ctx, &p, DROP_VLAN_FILTERED);
 	}
