@@ -4,9 +4,16 @@ import { Command } from 'commander';
 import { Fault } from '../lib/fault.ts';
 import { agentCommand } from './commands/agent.ts';
 import { completionCommand } from './commands/completion.ts';
+import { endpointCommand } from './commands/endpoint.ts';
 import { envoyCommand } from './commands/envoy.ts';
+import { identityCommand } from './commands/identity.ts';
 import { installCommand } from './commands/install.ts';
+import { ipCommand } from './commands/ip.ts';
+import { mapCommand } from './commands/map.ts';
+import { monitorCommand } from './commands/monitor.ts';
+import { nodeCommand } from './commands/node.ts';
 import { operatorCommand } from './commands/operator.ts';
+import { policyCommand } from './commands/policy.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { translateCommand } from './commands/translate.ts';
@@ -36,6 +43,7 @@ export function buildProgram(): Command {
         '  sluice translate k8s/ -o cec           the CiliumEnvoyConfigs that Ingresses and Gateways amount to\n' +
         '  sluice status                          health of the running node\n' +
         '  sluice install --wait                  into the cluster of your kubeconfig\n' +
+        '  sluice monitor --type drop             packets that are dropped, why, and by which rule\n' +
         '\nExit codes:\n' +
         '  0  done, and nothing is wrong\n' +
         '  1  something is: an object (a diagnostic says where, why and what would be right), or the environment\n' +
@@ -55,6 +63,13 @@ export function buildProgram(): Command {
   operatorCommand(program);
   agentCommand(program);
   envoyCommand(program);
+  endpointCommand(program);
+  identityCommand(program);
+  ipCommand(program);
+  nodeCommand(program);
+  policyCommand(program);
+  mapCommand(program);
+  monitorCommand(program);
   completionCommand(program);
   return program;
 }

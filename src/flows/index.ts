@@ -2,6 +2,8 @@
  * What the datapath tells of packets, in people's words: records of its ring buffer are decoded, numbers get their names (labels, pods, rules,
  * devices), and readers get what they ask for. The agent feeds it; `sluice monitor` reads it through the REST API. It changes nothing.
  */
+
+export { type AggregatedFlow, FlowAggregator } from './aggregate.ts';
 export { decodeFlow } from './decode-flow.ts';
 export { type DropReasonText, dropReason, dropReasons } from './drop-reasons.ts';
 export * from './flow.ts';

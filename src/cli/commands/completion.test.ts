@@ -30,6 +30,19 @@ describe('completion', () => {
     }
   });
 
+  it('offers the commands of a command, their options and values', () => {
+    for (const command of program.commands.filter(({ commands }) => commands.length > 0)) {
+      const names = command.commands.map((inner) => inner.name());
+      assert.deepEqual(offers('sluice', command.name(), '').sort(), names.sort());
+      for (const inner of command.commands) {
+        const flags = inner.options.map((option) => option.long);
+        assert.deepEqual(offers('sluice', command.name(), inner.name(), '--').sort(), flags.sort());
+      }
+    }
+    assert.deepEqual(offers('sluice', 'endpoint', 'list', '-o', 'j'), ['json', 'jsonpath=']);
+    assert.deepEqual(offers('sluice', 'monitor', '--type', 'dr'), ['drop']);
+  });
+
   it('offers the values of an option, and of an argument', () => {
     assert.deepEqual(offers('sluice', 'status', '--output', ''), ['table', 'yaml', 'json']);
     assert.deepEqual(offers('sluice', 'translate', '-o', 'c'), ['cec']);
@@ -46,10 +59,12 @@ describe('completion', () => {
       const script = completionScript(program, shell);
       for (const command of program.commands) {
         assert.ok(script.includes(command.name()), `${shell}: ${command.name()}`);
-        for (const { long } of command.options) {
+        for (const { long } of [command, ...command.commands].flatMap(({ options }) => options)) {
           const written = shell === 'fish' ? `-l ${long?.slice(2)} ` : (long ?? '');
           assert.ok(script.includes(written), `${shell}: ${long}`);
         }
+        for (const inner of command.commands)
+          assert.ok(script.includes(shell === 'fish' ? `-a ${inner.name()} ` : `${command.name()} ${inner.name()}`));
       }
     }
   });
