@@ -8,6 +8,7 @@ import { endpointCommand } from './commands/endpoint.ts';
 import { envoyCommand } from './commands/envoy.ts';
 import { identityCommand } from './commands/identity.ts';
 import { installCommand } from './commands/install.ts';
+import { installCniCommand } from './commands/install-cni.ts';
 import { ipCommand } from './commands/ip.ts';
 import { mapCommand } from './commands/map.ts';
 import { monitorCommand } from './commands/monitor.ts';
@@ -70,6 +71,7 @@ export function buildProgram(): Command {
   policyCommand(program);
   mapCommand(program);
   monitorCommand(program);
+  installCniCommand(program);
   completionCommand(program);
   return program;
 }

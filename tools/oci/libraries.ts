@@ -4,10 +4,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import type { Entry } from './tar.ts';
 
-/** What the dynamic linker would load for these files, at the paths where it would look. */
-export function librariesOf(binaries: readonly string[]): Entry[] {
+/**
+ * What the dynamic linker would load for these files, at the paths where it would look.
+ * @param opened names of libraries that programs open by themselves: `libbpf.so.1`
+ */
+export function librariesOf(binaries: readonly string[], opened: readonly string[] = []): Entry[] {
   const found = new Map<string, string>();
-  for (const binary of binaries) {
+  const own = opened.map(libraryPath);
+  for (const path of own) found.set(path, realpathSync(path));
+  for (const binary of [...binaries, ...own]) {
     const { stdout, stderr, status } = spawnSync('ldd', [binary], { encoding: 'utf8', env: { LC_ALL: 'C' } });
     if (status !== 0 && !/not a dynamic executable|statically linked/.test(`${stdout}${stderr}`))
       throw new Error(`ldd ${binary}: ${stderr.trim()}`);
@@ -19,6 +24,15 @@ export function librariesOf(binaries: readonly string[]): Entry[] {
   }
   const files = [...found].map(([path, from]): Entry => ({ path, type: 'file', mode: 0o755, content: { from } }));
   return [...files, ...debianRecords([...new Set(found.values())])];
+}
+
+/** By the linker's cache. @throws Error where there is none */
+function libraryPath(name: string): string {
+  const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
+  const line = stdout.split('\n').find((each) => each.trim().startsWith(`${name} (libc6,x86-64)`));
+  const path = line?.split(' => ')[1]?.trim();
+  if (path === undefined) throw new Error(`the library ${name} is missing: run 'make setup'`);
+  return path;
 }
 
 function debianRecords(files: readonly string[]): Entry[] {

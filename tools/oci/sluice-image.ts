@@ -2,7 +2,7 @@
 // Envoy; the containers differ by their arguments.
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ImageSpec, Layer } from './archive.ts';
 import { librariesOf } from './libraries.ts';
 import { importedPackages, packageClosure, packageFiles } from './packages.ts';
@@ -24,9 +24,13 @@ export function sluiceImage(
   // src/proxy calls these: the lock on the state directory, and a child that ends with its parent.
   const tools = ['/usr/bin/flock', '/usr/bin/setpriv'];
   const native = join(root, '.cache/native/libsluice.so');
+  const cniPlugin = join(root, '.cache/native/sluice-cni');
+  const programs = globSync('.cache/bpf/*.bpf.o', { cwd: root }).sort();
   for (const [path, what] of [
     [envoy, 'Envoy'],
     [native, 'the native module'],
+    [cniPlugin, 'the CNI plugin'],
+    [join(root, programs[0] ?? '.cache/bpf/*.bpf.o'), 'the datapath'],
     [join(root, 'dist/cli/main.js'), 'dist/'],
   ] as const)
     if (!existsSync(path)) throw new Error(`${what} is missing (${path}): run 'make setup'`);
@@ -43,13 +47,14 @@ export function sluiceImage(
       entries: [
         ...system(),
         ...tools.map((tool) => executable(tool)),
-        ...librariesOf([node, envoy, native, ...tools, ...addons]),
+        // libbpf is opened by the datapath itself.
+        ...librariesOf([node, envoy, native, ...tools, ...addons], ['libbpf.so.1']),
       ],
     },
     { name: 'node', entries: [executable(node, '/usr/local/bin/node')] },
     { name: 'envoy', entries: [executable(envoy, '/usr/local/bin/envoy')] },
     { name: 'packages', entries: packages },
-    { name: 'sluice', entries: app(built, native) },
+    { name: 'sluice', entries: app(built, native, cniPlugin, programs) },
   ];
   return {
     reference,
@@ -95,7 +100,7 @@ function executable(from: string, path = from): Entry {
   return { path, type: 'file', mode: 0o755, content: { from } };
 }
 
-function app(built: readonly string[], native: string): Entry[] {
+function app(built: readonly string[], native: string, cniPlugin: string, programs: readonly string[]): Entry[] {
   const main = 'dist/cli/main.js';
   return [
     ...built.map((file): Entry => {
@@ -108,6 +113,14 @@ function app(built: readonly string[], native: string): Entry[] {
       (file): Entry => ({ path: `${APP}/${file}`, type: 'file', content: { from: join(root, file) } }),
     ),
     { path: `${MODULES}/libsluice.so`, type: 'file', mode: 0o755, content: { from: native } },
+    executable(cniPlugin, `${MODULES}/sluice-cni`),
+    ...programs.map(
+      (file): Entry => ({
+        path: `${MODULES}/bpf/${basename(file)}`,
+        type: 'file',
+        content: { from: join(root, file) },
+      }),
+    ),
     { path: '/usr/local/bin/sluice', type: 'link', target: `${APP}/${main}` },
   ];
 }
