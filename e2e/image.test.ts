@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ImageSpec, type PackedImage, writeImage } from '../tools/oci/archive.ts';
 import { root, sluiceImage } from '../tools/oci/sluice-image.ts';
@@ -47,6 +47,20 @@ describe('image', () => {
       inside('/usr/local/bin/sluice', 'translate', '/tmp/quickstart', '-o', 'cec'),
       /kind: CiliumEnvoyConfig/,
     );
+  });
+
+  it('has what the datapath needs: the CNI plugin, which runs anywhere, the programs, and libbpf', () => {
+    assert.match(
+      inside('/usr/local/bin/sluice', 'install-cni', '--bin-dir', '/tmp/bin'),
+      /sluice-cni in \/tmp\/bin: installed/,
+    );
+    const plugin = execFileSync(join(rootfs, 'tmp/bin/sluice-cni'), {
+      env: { CNI_COMMAND: 'VERSION' },
+      encoding: 'utf8',
+    });
+    assert.match(plugin, /"supportedVersions"/);
+    for (const path of ['usr/lib/sluice/bpf/from-pod.bpf.o', 'lib/x86_64-linux-gnu/libbpf.so.1'])
+      assert.ok(existsSync(join(rootfs, path)), path);
   });
 
   it('is the same image when it is packed again', () => {
