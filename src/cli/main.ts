@@ -15,6 +15,7 @@ import { monitorCommand } from './commands/monitor.ts';
 import { nodeCommand } from './commands/node.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { policyCommand } from './commands/policy.ts';
+import { probeCommand } from './commands/probe.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { translateCommand } from './commands/translate.ts';
@@ -72,6 +73,7 @@ export function buildProgram(): Command {
   mapCommand(program);
   monitorCommand(program);
   installCniCommand(program);
+  probeCommand(program);
   completionCommand(program);
   return program;
 }

@@ -26,6 +26,7 @@ export { NetworkNamespace } from './netlink/network-namespace.ts';
 export { type Route, routeTable, sluiceProtocol } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { type AddressReport, NodeAddresses } from './node-addresses.ts';
+export { type FeatureReport, type KernelReport, probeKernel, requireFeatures, type Support } from './probe/index.ts';
 export {
   type AttachMode,
   type Attachment,

@@ -65,6 +65,11 @@ export interface Bpf {
 
   /** Per-CPU values have one slot for each. */
   possibleCpus(): number;
+
+  /** A program of instructions (8 bytes each, include/uapi/linux/bpf.h), under the GPL. */
+  loadInstructions(programType: number, instructions: Uint8Array): number;
+  /** Whether programs of that type may call it. Not to be asked without permission to load any: libbpf takes a refusal for a yes. */
+  knowsHelper(programType: number, helper: number): boolean;
 }
 
 export interface LoadOptions {
@@ -168,3 +173,5 @@ export const AttachType = { tcxIngress: 46, tcxEgress: 47 } as const;
 export const UpdateFlag = { any: 0, noExist: 1, exist: 2 } as const;
 
 export const MapFlag = { noPrealloc: 1 } as const;
+
+export const ProgramType = { schedCls: 3 } as const;

@@ -20,6 +20,8 @@ export interface Kernel {
   map(fd: number, offset: number, length: number, writable: boolean): { memory: ArrayBuffer; unmap: () => void };
   /** Puts this thread, and no other, into the namespace of an open file; `kind` (CLONE_NEW...) is what it must be. */
   setns(fd: number, kind: number): void;
+  /** Puts this thread, and no other, into a new namespace of that kind. */
+  unshare(kind: number): void;
 }
 
 /** A network namespace (linux/sched.h). */

@@ -44,6 +44,7 @@ export async function openKernel(): Promise<Kernel> {
     );
     const munmap = call('int munmap(void * address, size_t length)', 'munmap');
     const setns = call('int setns(int fd, int kind)', 'setns');
+    const unshare = call('int unshare(int kind)', 'unshare');
     return {
       socket: (domain, type, protocol) => socket(domain, type | SOCK_CLOEXEC, protocol),
       bind: (fd, address) => void bind(fd, address, address.length),
@@ -70,6 +71,7 @@ export async function openKernel(): Promise<Kernel> {
         return { memory: koffi.view(address, length), unmap: () => void munmap(address, length) };
       },
       setns: (fd, kind) => void setns(fd, kind),
+      unshare: (kind) => void unshare(kind),
     };
   } catch (error) {
     const hint = 'addresses of load balancers need a Linux with glibc';

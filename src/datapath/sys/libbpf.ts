@@ -51,6 +51,11 @@ async function load(): Promise<Bpf> {
     const createLink = call('link', 'int bpf_link_create(int program, int target, int type, const void *options)');
     const updateLink = call('link update', 'int bpf_link_update(int link, int program, const void *options)');
     const detachLink = call('link detach', 'int bpf_link_detach(int link)');
+    const loadProgram = call(
+      'program load',
+      'int bpf_prog_load(int type, const char *name, const char *license, const void *code, size_t count, const void *options)',
+    );
+    const knowsHelper = call('probe helper', 'int libbpf_probe_bpf_helper(int type, int helper, const void *options)');
     const possibleCpus = call('count CPUs', 'int libbpf_num_possible_cpus()');
     koffi.struct('bpf_map_create_opts', {
       ...{ sz: 'size_t', btf_fd: 'uint32_t', btf_key_type_id: 'uint32_t', btf_value_type_id: 'uint32_t' },
@@ -115,6 +120,8 @@ async function load(): Promise<Bpf> {
       detachLink: (link) => void detachLink(link),
       ...tcFilters(koffi, library),
       possibleCpus: () => possibleCpus(),
+      loadInstructions: (type, code) => loadProgram(type, 'probe', 'GPL', code, code.length / 8, null),
+      knowsHelper: (type, helper) => knowsHelper(type, helper, null) === 1,
     };
   } catch (error) {
     throw Fault.from(error, 'BPF_LIBRARY', 'load libbpf', 'the eBPF datapath needs libbpf.so.1 (Debian: libbpf1)');
