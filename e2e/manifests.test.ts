@@ -90,6 +90,8 @@ describe('chart', function () {
     ['image.digest=latest', /does not match pattern/],
     ['ingressController.defaultSecretName=only-the-name', /at '\/ingressController'/],
     ['prometheus.port=0', /minimum: got 0, want 1/],
+    ['datapath.mode=veth', /must be one of 'none', 'ebpf'/],
+    ['MTU=600', /at '\/MTU'/],
     ['securityContext.capabilities.agent={ALL}', /must be one of 'CHOWN'/],
   ] as const)
     it(`refuses --set ${value}`, () => {
@@ -132,6 +134,25 @@ describe('chart', function () {
     assert.deepEqual(added, [['NET_ADMIN'], ['NET_BIND_SERVICE'], []]);
     assert.equal(podSpec(objects, 'Deployment').securityContext.runAsNonRoot, true);
     assert.equal(podSpec(objects, 'Deployment').hostNetwork, undefined);
+  });
+
+  it('takes more of the node for a datapath of eBPF, and names it', () => {
+    const { objects } = renderChart(helm, { values: { datapath: { mode: 'ebpf' } } });
+    const { containers, volumes, initContainers } = podSpec(objects, 'DaemonSet') as PodSpec & {
+      volumes: { hostPath?: { path: string } }[];
+      initContainers: PodSpec['containers'];
+    };
+    const capabilities = [...initContainers, ...containers].map((each) => each.securityContext.capabilities.add ?? []);
+    assert.deepEqual(capabilities, [[], ['NET_ADMIN', 'BPF', 'PERFMON', 'SYS_ADMIN'], ['NET_BIND_SERVICE']]);
+    assert.deepEqual(
+      volumes.flatMap(({ hostPath }) => hostPath?.path ?? []),
+      ['/var/run/sluice', '/sys/fs/bpf', '/var/run/netns', '/proc/sys/net', '/opt/cni/bin', '/etc/cni/net.d'],
+    );
+    // Programs that the node runs as root are written by what ends before the agent begins.
+    const mounts = (each: PodSpec['containers'][number]) => each.volumeMounts.map(({ name }) => name);
+    assert.deepEqual(initContainers.map(mounts), [['cni-bin']]);
+    assert.ok(!containers.flatMap(mounts).includes('cni-bin'));
+    assert.equal(podSpec(objects, 'Deployment').hostNetwork, true);
   });
 
   it('gives the service account’s token to the containers that ask the API server, and not to Envoy', () => {

@@ -46,3 +46,7 @@ sluice.dev/config-checksum: {{ include (print $.Template.BasePath "/configmap.ya
 {{- $create := toString .Values.gatewayAPI.gatewayClass.create -}}
 {{- if and .Values.gatewayAPI.enabled (or (eq $create "true") (and (eq $create "auto") (.Capabilities.APIVersions.Has "gateway.networking.k8s.io/v1/GatewayClass"))) -}}true{{- end -}}
 {{- end }}
+
+{{- define "sluice.ebpf" -}}
+{{- if eq .Values.datapath.mode "ebpf" -}}true{{- end -}}
+{{- end }}
