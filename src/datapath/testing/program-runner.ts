@@ -38,7 +38,7 @@ export interface RunResult {
 }
 
 /** Small maps, which are ours alone: nothing is pinned, and everything goes with the descriptors. */
-const sizes = { ipcache4: 65536, ipcache6: 65536, conntrack4: 65536, conntrack6: 65536, events: 1 << 20, policy: 4096 };
+const sizes = { ipcache4: 65536, ipcache6: 65536, conntrack4: 4096, conntrack6: 4096, events: 1 << 20, policy: 4096 };
 
 /** The programs with maps of their own, run on packets without any device being touched. */
 export class ProgramRunner {
