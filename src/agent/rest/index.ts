@@ -3,6 +3,8 @@
  * `sluice endpoint|identity|ip|policy|node|map`. It reads a DatapathView, which the node fills, and puts it into the API's words; it
  * decides nothing and keeps nothing but the clients' places in the list of nodes.
  */
+export type { NodeEndpoint, NodeHealth, NodeMapState, NodePrefix, NodeSources } from './fill/node-sources.ts';
+export { nodeView } from './fill/node-view.ts';
 export { createRest } from './rest.ts';
 export type { RestListener } from './router.ts';
 export type { DatapathView } from './view/datapath-view.ts';

@@ -62,5 +62,7 @@ export function typedMaps(bpf: Bpf, kernel: Kernel, fds: ReadonlyMap<string, num
     lostEvents: new PerCpuMap(bpf, 'lost_events', fd('lost_events'), u32, u64, sum),
     /** Descriptor of the ring buffer. */
     events: fd('events'),
+    /** Bytes of it. */
+    eventsSize: bpf.mapInfo(fd('events')).maxEntries,
   };
 }

@@ -1,5 +1,5 @@
 import { Fault } from '../../lib/fault.ts';
-import type { TypedMap } from '../maps/index.ts';
+import type { Refusal, TypedMap } from '../maps/index.ts';
 
 export interface ReconcileOptions<V> {
   /**
@@ -45,6 +45,11 @@ export class MapReconciler<K, V> {
   /** Entries that are wanted, and not in force. */
   get refused(): number {
     return this.#refused.size;
+  }
+
+  /** Each of these, and why it is not. */
+  refusals(): Iterable<Refusal<K, V>> {
+    return this.#refused.values();
   }
 
   /** Why some are not in force. */

@@ -33,7 +33,7 @@ export function ipamRoutes(view: DatapathView, log: Log): Route[] {
         const family = query.get('family') ?? undefined;
         if (family !== undefined && family !== 'ipv4' && family !== 'ipv6')
           throw new BadRequest(`family is ${family}; it can be ipv4 or ipv6, or be left out for both`);
-        const owner = query.get('owner') || 'api';
+        const owner = query.get('owner') || 'unnamed';
         const available = (['ipv4', 'ipv6'] as const).filter((one) => rangesOf(one).length > 0);
         const families: readonly ('ipv4' | 'ipv6')[] = family === undefined ? available : [family];
         let given: { ipv4?: string; ipv6?: string };
@@ -75,7 +75,7 @@ export function ipamRoutes(view: DatapathView, log: Log): Route[] {
         )
           return { status: 500, body: `${ip} is in none of this node's ranges: ${ranges.join(', ')}` };
         try {
-          await ipam.claim(ip, query.get('owner') || 'api');
+          await ipam.claim(ip, query.get('owner') || 'unnamed');
           return {};
         } catch (error) {
           if (!(error instanceof Fault)) throw error;

@@ -51,7 +51,7 @@ export interface TraceQuery {
 }
 
 export interface TracePort {
-  readonly protocol: 'TCP' | 'UDP' | 'ICMP' | 'ICMPV6' | 'ANY';
+  readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPV6' | 'ANY';
   /** A number, for ICMP the type; or a name, which the destination's pods resolve. */
   readonly port: number | string;
 }

@@ -70,10 +70,13 @@ export interface IpamView {
   allocations(): Iterable<readonly [address: string, owner: string]>;
   /** How many addresses there are at all, by family. */
   readonly capacity: { readonly ipv4: bigint; readonly ipv6: bigint };
-  /** @throws Fault IPAM_EXHAUSTED and others */
+  /** New ones with each call, whatever the owner: that is a name for people. @throws Fault IPAM_EXHAUSTED and others */
   allocate(owner: string, families: readonly ('ipv4' | 'ipv6')[]): Promise<{ ipv4?: string; ipv6?: string }>;
   /** One given address. @throws Fault IPAM_IN_USE where another owner has it, IPAM_OUT_OF_RANGE */
   claim(address: string, owner: string): Promise<void>;
-  /** By address or owner; false where nobody has it. Never of an endpoint: @throws Fault IPAM_IN_USE */
+  /**
+   * By address, or by the owner's name; what was allocated with it goes, too. False where nobody has it.
+   * @throws Fault IPAM_IN_USE where an endpoint has it
+   */
   release(addressOrOwner: string): Promise<boolean>;
 }

@@ -1,0 +1,71 @@
+import type { PolicyEntry as KernelEntry } from '../../../gen/abi.ts';
+import { formatRuleRef, type PolicyEntry } from '../../../network/policy/index.ts';
+import type { EndpointView } from '../view/endpoint-view.ts';
+import type { PolicyEntryView } from '../view/policy-view.ts';
+import type { NodeEndpoint, NodeSources } from './node-sources.ts';
+
+/** Packets and bytes of an entry that is in no map. */
+const none = { packets: 0n, bytes: 0n, proxyPort: 0 };
+
+export function endpointView(of: NodeEndpoint, sources: NodeSources): EndpointView {
+  const { endpoint, subject, otherLabels, log } = of;
+  const { pod, addresses, macs, identity } = endpoint;
+  const { runtime } = sources.config();
+  const { ingress, egress } = subject.enforcement;
+  // Whoever has no identity yet is enforced, whatever policies say.
+  const isUnknown = identity === undefined;
+  const refused = sources.policyMap(endpoint.hostIfindex) === undefined;
+  return {
+    id: endpoint.id,
+    state: endpoint.state,
+    ...(endpoint.containerId === '' ? {} : { containerId: endpoint.containerId, containerInterface: endpoint.ifname }),
+    ...(pod.name === '' ? {} : { pod: { namespace: pod.namespace, name: pod.name } }),
+    ...(isUnknown ? {} : { identity }),
+    labels: endpoint.labels,
+    otherLabels,
+    ...addresses,
+    mac: macs.pod,
+    hostMac: macs.host,
+    hostInterface: { name: endpoint.hostInterface, index: endpoint.hostIfindex },
+    namedPorts: endpoint.namedPorts,
+    policy: {
+      revision: sources.policyRevision(),
+      ingress: isUnknown || ingress.enforced,
+      egress: isUnknown || egress.enforced,
+      audit: runtime.audit,
+      entries: () => entriesOf(of, sources),
+    },
+    log,
+    faults: refused ? ['its policy is in no map: nothing passes'] : [],
+  };
+}
+
+/** What the engine wants in the map, with what the map has counted. */
+function* entriesOf({ endpoint, subject }: NodeEndpoint, sources: NodeSources): Generator<PolicyEntryView> {
+  const id = sources.policyMap(endpoint.hostIfindex);
+  const map = id === undefined ? undefined : sources.maps.policies.get(id);
+  const counted = new Map<string, KernelEntry>();
+  for (const [{ prefixlen, identity, direction, protocol, port }, value] of map?.entries() ?? [])
+    counted.set(keyText(prefixlen, identity, direction, protocol, port), value);
+  for (const entry of subject.entries()) {
+    const { direction, identity, protocol, port, portBits, verdict, rule } = entry;
+    const key = keyText(prefixLength(entry), identity, direction === 'ingress' ? 0 : 1, protocol, port);
+    const { packets, bytes, proxyPort } = counted.get(key) ?? none;
+    yield {
+      ...{ direction, identity, protocol, port, portBits, verdict },
+      ...(verdict === 'redirect' ? { proxyPort } : {}),
+      rule: formatRuleRef(rule),
+      packets: Number(packets),
+      bytes: Number(bytes),
+    };
+  }
+}
+
+/** As `bpf/abi/policy.h` counts it: identity and direction are 40 bits, the protocol 8, the port up to 16. */
+function prefixLength({ protocol, portBits }: PolicyEntry): number {
+  return protocol === 0 ? 40 : 48 + portBits;
+}
+
+function keyText(...parts: readonly number[]): string {
+  return parts.join(' ');
+}
