@@ -32,7 +32,8 @@ export function parseConfig(text: string): ParsedConfig {
     throw new CniError(cniCode.unsupportedField, message, { details: 'addresses are given by the agent (--ipam)' });
   }
   if (mtu !== undefined && !isMtu(mtu)) throw bad('mtu', mtu, `from ${mtuRange.least} to ${mtuRange.most}`);
-  const attachments = parseAttachments(raw['cni.dev/valid-attachments']);
+  // The second is what the specification called it by mistake, and what older runtimes send.
+  const key = ['cni.dev/valid-attachments', 'cni.dev/attachments'].find((one) => one in raw);
   return {
     config: {
       ...{ cniVersion, name },
@@ -40,7 +41,7 @@ export function parseConfig(text: string): ParsedConfig {
       ...(isMtu(mtu) && mtu > 0 ? { mtu } : {}),
       ...(prevResult === undefined || prevResult === null ? {} : { prevResult: parseResult(prevResult) }),
     },
-    ...(attachments === undefined ? {} : { attachments }),
+    ...(key === undefined ? {} : { attachments: parseAttachments(key, raw[key]) }),
   };
 }
 
@@ -64,12 +65,13 @@ function isMtu(value: unknown): value is number {
   return mtu === 0 || (mtu >= mtuRange.least && mtu <= mtuRange.most);
 }
 
-function parseAttachments(value: unknown): Attachment[] | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (!Array.isArray(value)) throw bad('cni.dev/valid-attachments', value, 'a list');
+function parseAttachments(key: string, value: unknown): Attachment[] {
+  // A list of none, as Go writes it.
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw bad(key, value, 'a list');
   return value.map((one: unknown) => {
     const attachment = isObject(one) ? checkAttachment(one.containerID, one.ifname) : undefined;
-    if (attachment === undefined) throw bad('cni.dev/valid-attachments', one, 'a list of {containerID, ifname}');
+    if (attachment === undefined) throw bad(key, one, 'a list of {containerID, ifname}');
     return attachment;
   });
 }

@@ -80,8 +80,12 @@ describe('a CNI call', () => {
       validAttachments: [{ containerId: 'a1', ifname: 'eth0' }],
       config: parsed,
     });
-    const none = call('GC', {}, { ...config, 'cni.dev/valid-attachments': [] });
-    assert.deepEqual(none.command === 'GC' && none.validAttachments, []);
+    for (const none of [[], null]) {
+      const all = call('GC', {}, { ...config, 'cni.dev/valid-attachments': none });
+      assert.deepEqual(all.command === 'GC' && all.validAttachments, []);
+    }
+    const older = call('GC', {}, { ...config, 'cni.dev/attachments': valid });
+    assert.deepEqual(older.command === 'GC' && older.validAttachments, [{ containerId: 'a1', ifname: 'eth0' }]);
   });
 
   it('of GC without a list is refused: it would be all of them', () => {
