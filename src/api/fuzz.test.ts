@@ -5,11 +5,16 @@ import fc from 'fast-check';
 import { loadAll } from 'js-yaml';
 import { kinds, type ParsedItem, parseObject, parseObjects } from './index.ts';
 import { formatPath, parsePath } from './schema/index.ts';
+import { mutate, mutation } from './testing/mutate.ts';
 
-const EXAMPLES = join(import.meta.dirname, '../../../shared/inputs/cilium-examples/kubernetes');
+const EXAMPLES = join(import.meta.dirname, '../../../shared/inputs/cilium-examples');
 
-const valid: readonly object[] = ['gateway', 'servicemesh', 'servicemesh/envoy']
-  .flatMap((folder) => readdirSync(join(EXAMPLES, folder)).map((name) => join(EXAMPLES, folder, name)))
+const valid: readonly object[] = ['kubernetes/gateway', 'kubernetes/servicemesh', 'policies']
+  .flatMap((folder) =>
+    readdirSync(join(EXAMPLES, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+      join(EXAMPLES, folder, name),
+    ),
+  )
   .filter((file) => /\.yaml$/.test(file))
   .flatMap((file) => loadAll(readFileSync(file, 'utf8')) as object[])
   .filter((raw) => parseObject(raw).object !== undefined);
@@ -26,81 +31,6 @@ function checkResult({ object, ignored, diagnostics }: Omit<ParsedItem, 'path'>)
   assert.equal(typeof object.metadata.name, 'string');
   assert.ok(kinds.some(({ reads }) => reads === object.kind));
 }
-
-/** All places in a value: paths to its parts. */
-function places(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
-  if (typeof value !== 'object' || value === null) return [path];
-  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  return [path, ...entries.flatMap(([key, inner]) => places(inner, [...path, key]))];
-}
-
-type Mutation = {
-  readonly seed: number;
-  readonly act: 'replace' | 'remove' | 'add' | 'double';
-  readonly value: unknown;
-  readonly name: string;
-};
-
-function mutate(root: unknown, { seed, act, value, name }: Mutation): unknown {
-  const all = places(root).slice(1);
-  const path = all[seed % all.length];
-  if (path === undefined) return root;
-  const parent = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<string | number, unknown>)[key], root);
-  const target = parent as Record<string | number, unknown>;
-  const key = path.at(-1) as string | number;
-  if (act === 'replace') target[key] = value;
-  else if (act === 'remove') {
-    if (Array.isArray(parent)) parent.splice(Number(key), 1);
-    else delete target[key];
-  } else if (act === 'add') {
-    if (Array.isArray(parent)) parent.push(value);
-    else Object.defineProperty(parent, name, { value, enumerable: true, configurable: true, writable: true });
-  } else if (Array.isArray(parent)) parent.push(structuredClone(target[key]));
-  else target[`${key}2`] = structuredClone(target[key]);
-  return root;
-}
-
-const nasty = fc.constantFrom(
-  '',
-  ' ',
-  '*',
-  '*.',
-  '/',
-  '//',
-  '/..',
-  '%',
-  '%2',
-  '\n',
-  '\0',
-  '-',
-  'a'.repeat(300),
-  'A',
-  '1.2.3.4',
-  '::1',
-  '10s',
-  '-1s',
-  '99999h',
-  'é',
-  '\ud800',
-  '__proto__',
-  0,
-  -1,
-  Number.POSITIVE_INFINITY,
-  2 ** 53,
-  0.5,
-  null,
-  true,
-  [],
-  {},
-  [[]],
-  [null],
-);
-const mutation: fc.Arbitrary<Mutation> = fc.record({
-  seed: fc.nat(),
-  act: fc.constantFrom('replace' as const, 'remove' as const, 'add' as const, 'double' as const),
-  value: fc.oneof(nasty, fc.jsonValue({ maxDepth: 3 })),
-  name: fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('__proto__', 'constructor', 'spec', 'name', 'status')),
-});
 
 describe('parsers, fuzzed', () => {
   it('take mutations of valid objects without throwing, and tell what is wrong', () => {

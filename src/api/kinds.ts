@@ -3,6 +3,14 @@ import { GATEWAY_GROUP } from './gateway.ts';
 import type { KubeObject, ObjectMeta } from './object.ts';
 import { envoyConfigBody, qualify } from './parsers/cilium.ts';
 import {
+  ciliumCidrGroupBody,
+  ciliumEndpointBody,
+  ciliumIdentityBody,
+  ciliumNodeBody,
+  finishIdentity,
+} from './parsers/cilium-node.ts';
+import { ciliumPolicyBody, finishPolicy } from './parsers/cilium-policy.ts';
+import {
   configMapBody,
   endpointSliceBody,
   namespaceBody,
@@ -16,6 +24,7 @@ import { grpcRouteBody } from './parsers/grpc-route.ts';
 import { httpRouteBody } from './parsers/http-route.ts';
 import { bgpLoadBalancerIpPoolBody, loadBalancerIpPoolBody } from './parsers/load-balancer.ts';
 import { metadata, type NameForm } from './parsers/metadata.ts';
+import { networkPolicyBody } from './parsers/network-policy.ts';
 import { ingressBody, ingressClassBody } from './parsers/networking.ts';
 import { backendTlsPolicyBody, referenceGrantBody } from './parsers/policy.ts';
 import { l4RouteBody, tlsRouteBody } from './parsers/route.ts';
@@ -186,4 +195,21 @@ export const kinds: readonly Kind[] = [
     clusterScoped: true,
     body: bgpLoadBalancerIpPoolBody,
   }),
+  define('NetworkPolicy', { group: 'networking.k8s.io', versions: V1, body: networkPolicyBody }),
+  define('CiliumNetworkPolicy', { ...CILIUM, body: ciliumPolicyBody, finish: finishPolicy }),
+  define('CiliumClusterwideNetworkPolicy', {
+    ...CILIUM,
+    clusterScoped: true,
+    body: ciliumPolicyBody,
+    finish: finishPolicy,
+  }),
+  define('CiliumCIDRGroup', {
+    group: 'cilium.io',
+    versions: ['v2', 'v2alpha1'],
+    clusterScoped: true,
+    body: ciliumCidrGroupBody,
+  }),
+  define('CiliumIdentity', { ...CILIUM, clusterScoped: true, body: ciliumIdentityBody, finish: finishIdentity }),
+  define('CiliumNode', { ...CILIUM, clusterScoped: true, body: ciliumNodeBody }),
+  define('CiliumEndpoint', { ...CILIUM, body: ciliumEndpointBody }),
 ];

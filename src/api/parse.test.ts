@@ -12,7 +12,7 @@ describe('parseObject', () => {
       ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'],
       ['networking.istio.io/v1', 'Gateway'],
       ['serving.knative.dev/v1', 'Service'],
-      ['cilium.io/v2', 'CiliumNetworkPolicy'],
+      ['cilium.io/v2alpha1', 'CiliumBGPPeeringPolicy'],
     ])
       assert.deepEqual(parseObject({ apiVersion, kind, nonsense: 1 }), {
         ignored: { apiVersion, kind },

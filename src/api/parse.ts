@@ -48,10 +48,17 @@ export function parseObject(raw: unknown, options: ParseOptions = {}): ParseResu
     ['kind', kind, 'Service'],
   ] as const)
     if (value === undefined || value === null || value === '')
-      context.error('MissingField', 'is missing', `every object needs it: ${name}: ${example}`, [name]);
+      context.error('MissingField', 'is missing', missingHint(raw, name, example), [name]);
     else if (typeof value !== 'string') context.error('WrongType', 'is not a string', undefined, [name]);
   if (context.errors > 0) return { diagnostics: context.diagnostics() };
   return parseTyped(raw, apiVersion as string, kind as string, context);
+}
+
+/** Files of bare rules are what `cilium policy import` read. */
+function missingHint(raw: Record<string, unknown>, name: string, example: string): string {
+  return 'endpointSelector' in raw || 'nodeSelector' in raw
+    ? 'a rule alone is no object: put it under spec of a CiliumNetworkPolicy (apiVersion: cilium.io/v2)'
+    : `every object needs it: ${name}: ${example}`;
 }
 
 function parseTyped(raw: Record<string, unknown>, apiVersion: string, name: string, context: Context): ParseResult {

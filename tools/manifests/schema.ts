@@ -20,7 +20,9 @@ export interface Schema {
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly maxItems?: number;
   readonly anyOf?: readonly Schema[];
+  readonly 'x-kubernetes-int-or-string'?: true;
   readonly 'x-kubernetes-preserve-unknown-fields'?: true;
   readonly 'x-kubernetes-validations'?: readonly Rule[];
 }
@@ -82,6 +84,35 @@ export const labelSelector = (description: string): Schema => ({
           message: 'values are needed with In and NotIn, and must be empty with Exists and DoesNotExist',
         },
       ],
+    }),
+  },
+});
+
+const labelValue: Schema = { type: 'string', maxLength: 63, pattern: '^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$' };
+
+/** A LabelSelector whose keys may begin with the source of the label, as in k8s:app; its rules are left to the parser. */
+export const endpointSelector = (description: string): Schema => ({
+  type: 'object',
+  description,
+  properties: {
+    matchLabels: {
+      type: 'object',
+      description:
+        'Labels that must be there with exactly these values; a source may stand before the key, as in k8s:app.',
+      additionalProperties: labelValue,
+    },
+    matchExpressions: list('Conditions on labels; all of them must hold.', {
+      type: 'object',
+      properties: {
+        key: { type: 'string', description: 'The label, as in matchLabels.', minLength: 1, maxLength: 400 },
+        operator: {
+          type: 'string',
+          description: 'In and NotIn compare with values, Exists and DoesNotExist take none.',
+          enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+        },
+        values: list('The values to compare with.', labelValue),
+      },
+      required: ['key', 'operator'],
     }),
   },
 });

@@ -28,12 +28,15 @@ export function violations(schema: Schema, value: unknown, path = ''): string[] 
     if (length < minLength || length > maxLength) found.push(...wrong('is too short or too long'));
   }
   if (typeof value === 'number') {
+    if (schema['x-kubernetes-int-or-string'] && !Number.isInteger(value)) found.push(...wrong('is no integer'));
     const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
     if (value < minimum || value > maximum) found.push(...wrong('is out of range'));
   }
   const { anyOf, items } = schema;
   if (anyOf !== undefined && !anyOf.some((each) => violations(alternative(each), value).length === 0))
     found.push(...wrong('matches none of the forms'));
+  if (Array.isArray(value) && value.length > (schema.maxItems ?? Number.POSITIVE_INFINITY))
+    found.push(...wrong('has too many items'));
   if (Array.isArray(value) && items !== undefined)
     found.push(...value.flatMap((item, i) => violations(items, item, `${path}[${i}]`)));
   if (isObject(value)) found.push(...objectViolations(schema, value, path));
