@@ -62,6 +62,8 @@ describe('CRDs', () => {
     const schema = wholeSchema(source);
 
     it(`${source.kind}: the schema refuses what the parser refuses, and nothing else`, () => {
+      // Policies are large.
+      const runs = source.kind.endsWith('NetworkPolicy') ? 500 : 2000;
       let accepted = 0;
       fc.assert(
         fc.property(samplesOf(source), (object) => {
@@ -75,9 +77,9 @@ describe('CRDs', () => {
             JSON.stringify({ object, bySchema, byParser }, null, 1),
           );
         }),
-        { numRuns: 2000 },
+        { numRuns: runs },
       );
-      assert.ok(accepted > 100, `only ${accepted} of 2000 samples were right`);
+      assert.ok(accepted > runs / 20, `only ${accepted} of ${runs} samples were right`);
     });
   }
 

@@ -17,7 +17,7 @@ import {
   string,
 } from '../schema/index.ts';
 
-const SOURCE = pattern('', '[a-zA-Z][-a-zA-Z0-9]*');
+const SOURCE = pattern('', '[a-zA-Z][-a-zA-Z0-9]{0,62}');
 
 /** `app`, `example.com/app`, and with a source in front: `k8s:app`, `reserved:host`. */
 export const SOURCED_KEY: Format = {
@@ -30,7 +30,7 @@ export const SOURCED_KEY: Format = {
   },
 };
 
-const key = string({ min: 1, max: 400, format: SOURCED_KEY });
+const key = string({ format: SOURCED_KEY });
 const value = string({ max: 63, format: LABEL_VALUE });
 
 const expression = check(

@@ -15,7 +15,9 @@ export type Mutation = {
 };
 
 /** One change somewhere in `root`, which is changed and given back. */
-export function mutate(root: unknown, { seed, act, value, name }: Mutation): unknown {
+export function mutate(root: unknown, { seed, act, name, ...rest }: Mutation): unknown {
+  // A copy: a later change would otherwise be one of all that have the value.
+  const value = structuredClone(rest.value);
   const all = places(root).slice(1);
   const path = all[seed % all.length];
   if (path === undefined) return root;

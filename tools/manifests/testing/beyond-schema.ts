@@ -43,7 +43,7 @@ const BEYOND: readonly RegExp[] = [
   /must be a DNS label/,
   /must be a DNS name: lower-case/,
   // A key in a map has no pattern.
-  /is no network$/m,
+  /is no network;/,
 ];
 
 /** `refusal` is a message with its hint. */
