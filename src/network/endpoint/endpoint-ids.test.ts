@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { EndpointIds } from './endpoint-ids.ts';
-import { endpointMacs, hostInterfaceName } from './host-interface.ts';
 
 describe('ids of endpoints', () => {
   it('are never two endpoints’ at once, whatever is taken, given back and restored', () => {
@@ -46,26 +45,5 @@ describe('ids of endpoints', () => {
     const first = ids.allocate() as number;
     ids.release(first);
     assert.notEqual(ids.allocate(), first);
-  });
-});
-
-describe('host interfaces', () => {
-  const attachment = { containerId: 'c0ffee', ifname: 'eth0' };
-
-  it('have names that fit, made of the attachment alone', () => {
-    const name = hostInterfaceName(attachment);
-    assert.match(name, /^slu[0-9a-f]{11}$/);
-    assert.equal(hostInterfaceName({ ...attachment }), name);
-    assert.notEqual(hostInterfaceName({ ...attachment, ifname: 'eth1' }), name);
-    assert.notEqual(hostInterfaceName({ containerId: 'c0ffe', ifname: 'eeth0' }), name);
-  });
-
-  it('have unicast, locally administered addresses, another at each end', () => {
-    const { pod, host } = endpointMacs(attachment);
-    assert.notEqual(pod, host);
-    for (const mac of [pod, host]) {
-      assert.match(mac, /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
-      assert.equal(Number.parseInt(mac.slice(0, 2), 16) & 3, 2);
-    }
   });
 });

@@ -1,3 +1,6 @@
+import type { EndpointState } from '../../api/index.ts';
+import type { Labels } from '../identity/index.ts';
+
 /**
  * One network attachment of a container on this node: what the CNI plugin was asked for, what was given, and how far it has
  * come. Its states are those of CiliumEndpoint's `status.state`, so that tools made for it read ours.
@@ -11,7 +14,7 @@ export interface Endpoint {
   readonly ifname: string;
   /** Path of the network namespace; empty for the host's own endpoint. */
   readonly netns: string;
-  /** Name of the host's end: see `hostInterfaceName`; in chaining mode what the other plugin made. */
+  /** Name of the host's end; in chaining mode what the other plugin made. */
   readonly hostInterface: string;
   /** Index of the host's end, by which programs find the endpoint; it dies with the machine, so it is looked up at a restart. */
   readonly hostIfindex: number;
@@ -20,8 +23,8 @@ export interface Endpoint {
   readonly pod: PodRef;
   /** Set up by another plugin, whose interface and addresses these are: they are not ours to remove. */
   readonly chained: boolean;
-  /** Sorted `source:key=value`, those that make up the identity. Empty until the pod's object is known. */
-  readonly labels: readonly string[];
+  /** Those that make up the identity. Empty until the pod's object is known. */
+  readonly labels: Labels;
   /** Numeric identity of the labels; absent while it is being waited for: until then nothing passes but what `init` may. */
   readonly identity?: number;
   /** Ports of the pod's containers that have names, for policies that use them. */
@@ -57,20 +60,6 @@ export interface NamedPort {
   readonly port: number;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
 }
-
-export const endpointStates = [
-  'creating',
-  'waiting-for-identity',
-  'not-ready',
-  'waiting-to-regenerate',
-  'regenerating',
-  'restoring',
-  'ready',
-  'disconnecting',
-  'disconnected',
-  'invalid',
-] as const;
-export type EndpointState = (typeof endpointStates)[number];
 
 /** What names an attachment: the same in CNI's ADD, CHECK and DEL. */
 export type AttachmentRef = Pick<Endpoint, 'containerId' | 'ifname'>;

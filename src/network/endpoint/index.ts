@@ -1,6 +1,6 @@
 /**
- * What an endpoint is: names, numbers, states, its record and its CiliumEndpoint. Pure: `agent/datapath` makes and removes
- * them, and tells the kernel.
+ * What an endpoint is: names, numbers, its record, its CiliumEndpoint. Pure: `agent/datapath` makes and removes them, and tells
+ * the kernel.
  */
 export {
   type AttachmentRef,
@@ -8,10 +8,9 @@ export {
   type Endpoint,
   type EndpointAddresses,
   type EndpointMacs,
-  type EndpointState,
-  endpointStates,
   type NamedPort,
   type PodRef,
 } from './endpoint.ts';
 export { EndpointIds } from './endpoint-ids.ts';
-export { endpointMacs, hostInterfaceName, hostInterfacePrefix } from './host-interface.ts';
+export { formatEndpointRecord, parseEndpointRecord } from './endpoint-record.ts';
+export { ciliumEndpointManifest, ciliumIdentityManifest, type Manifest } from './manifests.ts';

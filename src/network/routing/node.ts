@@ -1,3 +1,6 @@
+/** How packets go from node to node: by the routes of the network they share, or encapsulated. */
+export type Routing = 'direct' | 'vxlan';
+
 /** A node of the cluster, as others must know it to send it packets: what its CiliumNode says. */
 export interface ClusterNode {
   readonly name: string;

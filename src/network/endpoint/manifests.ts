@@ -1,0 +1,70 @@
+import { type Identity, labelsToMap, parseLabel } from '../identity/index.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** An object as it is written, to an API server or a file. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly object[];
+  };
+  readonly [field: string]: unknown;
+}
+
+/**
+ * The CiliumEndpoint of a pod, by which other nodes learn its identity; it goes with its Pod. `nodeIp` is the node's address, where
+ * a tunnel to the pod ends.
+ */
+export function ciliumEndpointManifest(endpoint: Endpoint, nodeIp: string | undefined): Manifest {
+  const { id, state, identity, labels, addresses, pod, namedPorts, containerId, ifname } = endpoint;
+  return {
+    apiVersion: 'cilium.io/v2',
+    kind: 'CiliumEndpoint',
+    metadata: {
+      name: pod.name,
+      namespace: pod.namespace,
+      ...(pod.uid === ''
+        ? {}
+        : {
+            ownerReferences: [
+              { apiVersion: 'v1', kind: 'Pod', name: pod.name, uid: pod.uid, blockOwnerDeletion: false },
+            ],
+          }),
+    },
+    status: {
+      id,
+      state,
+      ...(identity === undefined ? {} : { identity: { id: identity, labels } }),
+      networking: { addressing: [addresses], ...(nodeIp === undefined ? {} : { node: nodeIp }) },
+      'named-ports': namedPorts,
+      'external-identifiers': {
+        'container-id': containerId,
+        'k8s-namespace': pod.namespace,
+        'k8s-pod-name': pod.name,
+        'pod-name': `${pod.namespace}/${pod.name}`,
+        'cni-attachment-id': `${containerId}:${ifname}`,
+      },
+    },
+  };
+}
+
+/** The object that gives labels their number; the number is its name, so that the API server gives it to one alone. */
+export function ciliumIdentityManifest({ id, labels }: Identity): Manifest {
+  const own = labels.map(parseLabel).filter(({ source, key, value }) => source === 'k8s' && fitsLabel(key, value));
+  return {
+    apiVersion: 'cilium.io/v2',
+    kind: 'CiliumIdentity',
+    metadata: { name: `${id}`, labels: Object.fromEntries(own.map(({ key, value }) => [key, value])) },
+    'security-labels': labelsToMap(labels),
+  };
+}
+
+/** Whether Kubernetes takes it as a label: keys have at most one slash, and 63 characters behind it. */
+function fitsLabel(key: string, value: string): boolean {
+  const [first = '', second] = key.split('/', 2);
+  const name = second ?? first;
+  return key.split('/').length <= 2 && name.length <= 63 && value.length <= 63;
+}
