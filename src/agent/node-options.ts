@@ -1,6 +1,7 @@
 import type { LogOptions } from '../lib/log.ts';
 import type { AccessLogOptions } from '../mesh/envoy/index.ts';
 import type { MeshOptions } from '../mesh/model/index.ts';
+import type { DatapathOptions } from './datapath/options.ts';
 
 /** Everything that one node in embedded mode can be told. */
 export interface NodeOptions {
@@ -8,6 +9,8 @@ export interface NodeOptions {
   /** Folders and files of objects. */
   readonly paths: readonly string[];
   readonly stateDir: string;
+  /** Absent: none of it, and no root is needed. */
+  readonly datapath?: DatapathOptions;
   readonly mesh: MeshOptions;
   readonly envoy: {
     readonly stats: 'minimal' | 'full';

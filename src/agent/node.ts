@@ -8,6 +8,7 @@ import { openFileSource } from '../sources/index.ts';
 import { type Locate, located, type ServedRow, type Trial, trials } from '../status/index.ts';
 import { startMetrics } from '../telemetry/metrics.ts';
 import { followChanges } from './applied.ts';
+import { startNodeDatapath } from './datapath/node-datapath.ts';
 import { runEchoBackends } from './echo/backends.ts';
 import type { NodeOptions } from './node-options.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
@@ -110,6 +111,7 @@ async function startParts(
   pipeline.settle();
 
   await Promise.race([envoy.locked, serving]);
+  if (options.datapath !== undefined) await startNodeDatapath(parts, options.datapath, plane, log);
   const echo = parts.add('echo', runEchoBackends(plane.tables.Pod, log));
   const tcp = await xdsTcp(options);
   const xds = await parts.start('xds', () => startXds(pipeline, log, { unix: xdsSocket, ...tcp }));

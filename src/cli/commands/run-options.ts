@@ -4,12 +4,12 @@ import { defaultMeshOptions } from '../../mesh/model/index.ts';
 import { address, addressAndPort, count, duration, percentage, port } from '../arguments.ts';
 import { plain, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
+import { type DatapathFlags, datapathOptions, toDatapathOptions } from './datapath-options.ts';
 
-export interface RunFlags {
+export interface RunFlags extends DatapathFlags {
   address: string;
   httpPort: number;
   httpsPort: number;
-  datapath: 'none';
   stateDir: string;
   metricsAddress: { address: string; port: number } | undefined;
   accessLog?: string;
@@ -43,11 +43,6 @@ export function runOptions(command: Command): Command {
         .argParser(addressAndPort)
         .default({ address: '127.0.0.1', port: 9964 }, '127.0.0.1:9964'),
     )
-    .addOption(
-      new Option('--datapath <kind>', 'L3-L4 datapath; none: all of L7, on host ports')
-        .choices(['none'])
-        .default('none'),
-    )
     .optionsGroup('What it serves:')
     .option('--default-ingress-class', 'also Ingresses that name no class')
     .option('--default-certificate <namespace/name>', 'TLS Secret for hosts that no other certificate fits')
@@ -62,6 +57,9 @@ export function runOptions(command: Command): Command {
         .argParser(duration)
         .default(10_000, '10s'),
     );
+  datapathOptions(command)
+    .option('--node-name <name>', 'the Node that this is; default: the name of the host')
+    .option('--publish <dir>', 'leave what other nodes must know of this one in a folder that they read too');
   return xdsOptions(command);
 }
 
@@ -102,8 +100,10 @@ export function xdsOptions(command: Command): Command {
 }
 
 export function toNodeOptions(paths: readonly string[], flags: RunFlags, version: string): NodeOptions {
+  const datapath = toDatapathOptions(flags);
   return {
     version,
+    ...(datapath === undefined ? {} : { datapath }),
     paths,
     stateDir: flags.stateDir,
     mesh: {

@@ -1,0 +1,278 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CniServer, serveCni } from '../../cni/index.ts';
+import {
+  type Attachment,
+  type Hook,
+  loadPrograms,
+  Netlink,
+  openBpf,
+  openKernel,
+  openMaps,
+} from '../../datapath/index.ts';
+import type { IpFamily } from '../../lib/ip-address.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Tables } from '../../mesh/inputs.ts';
+import { attachmentKey, ciliumEndpointManifest, ciliumIdentityManifest } from '../../network/endpoint/index.ts';
+import { labelsOfMap } from '../../network/identity/index.ts';
+import { PolicyEngine } from '../../network/policy/index.ts';
+import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
+import type { Store } from '../../store/index.ts';
+import { AgentIpam } from '../ipam/agent-ipam.ts';
+import { Parts } from '../parts/parts.ts';
+import type { ClusterObjects } from './cluster-objects.ts';
+import { ClusterPeers } from './cluster-peers.ts';
+import { CniEndpoints } from './cni-endpoints.ts';
+import { EndpointManager } from './endpoint-manager.ts';
+import { EndpointRecords } from './endpoint-records.ts';
+import { IdentityAllocator } from './identity-allocator.ts';
+import { KernelState } from './kernel-state.ts';
+import { LocalNode } from './local-node.ts';
+import { type NodeDevices, readNodeDevices } from './node-devices.ts';
+import type { DatapathOptions } from './options.ts';
+import { PodIdentities } from './pod-identities.ts';
+import { feedPolicies } from './policy-feed.ts';
+import { Publisher } from './publisher.ts';
+import { configValue, defaultTcpFlags, type RuntimeSwitches } from './runtime-config.ts';
+import { setSysctls } from './sysctls.ts';
+import { makeTunnel, removeTunnel, tunnelOverhead } from './tunnel.ts';
+
+export interface DatapathContext {
+  readonly options: DatapathOptions;
+  readonly store: Store;
+  readonly tables: Tables;
+  readonly objects: ClusterObjects;
+  readonly log: Log;
+}
+
+/** A node's datapath, running. */
+export interface RunningDatapath {
+  readonly manager: EndpointManager;
+  readonly state: KernelState;
+  /** Stops what needs this process; what is in the kernel goes on by itself. */
+  close(): Promise<void>;
+}
+
+/** ms between looks at the node's own devices and addresses. */
+const deviceInterval = 5000;
+const podHooks: readonly Hook[] = ['from_pod', 'to_pod'];
+
+/**
+ * Brings the node's datapath up, or takes over what a process before left in the kernel, without a gap: nothing is written before
+ * all of the world is known, as what is not known would not be enforced. Call it when the tables hold what the sources had.
+ * @throws Fault of the part that could not start; what is in the kernel is left as it was
+ */
+export async function startDatapath(context: DatapathContext): Promise<RunningDatapath> {
+  const parts = new Parts();
+  try {
+    return await start(parts, context);
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
+async function start(parts: Parts, context: DatapathContext): Promise<RunningDatapath> {
+  const { options, tables, objects, log } = context;
+  const [kernel, bpf] = [await openKernel(), await openBpf()];
+  const netlink = parts.add('netlink', new Netlink(kernel));
+  setSysctls(options.families);
+  const maps = parts.add('maps', openMaps(bpf, kernel, { directory: options.bpffs, sizes: options.mapSizes }));
+  const programs = parts.add('programs', loadPrograms(bpf, kernel, maps));
+  maps.finishReplacing();
+
+  let devices = readNodeDevices(netlink, options.devices);
+  const mtu = () => options.mtu || devices.mtu;
+  const tunnel = setUpTunnel(netlink, options, devices, mtu());
+  const podMtu = () => tunnel?.mtu ?? mtu();
+
+  const engine = new PolicyEngine({
+    cluster: options.cluster,
+    enforcement: options.enforcement,
+    allowLocalhost: options.allowLocalhost,
+  });
+  const ipcache = new Ipcache();
+  const state = new KernelState({ maps, engine, ipcache, audit: options.audit, proxyPort: 0 });
+  const apply = () => void state.apply();
+  const changed = onceATurn(apply);
+  const publisher = parts.add('publisher', new Publisher(objects, log));
+  const families: IpFamily[] = [
+    ...(options.families.ipv4 ? [4 as const] : []),
+    ...(options.families.ipv6 ? [6 as const] : []),
+  ];
+  const ipam = parts.add(
+    'ipam',
+    new AgentIpam({
+      ...{ mode: options.ipam, families, log },
+      path: join(options.stateDir, 'ipam.jsonl'),
+      bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    }),
+  );
+  parts.add(
+    'local node',
+    new LocalNode({ tables, node: options.node, mode: options.ipam, ipam, devices: () => devices, publisher }),
+  );
+  const peers = parts.add(
+    'peers',
+    new ClusterPeers({
+      ...{ tables, node: options.node, routing: options.routing, ipcache, netlink, tunnel, changed, log },
+      devices: () => devices,
+      unreachable: () => ipam.unreachableRoutes(),
+    }),
+  );
+  state.setHostAddresses(devices.addresses);
+
+  const pods: PodIdentities = parts.add('pods', new PodIdentities(tables, options, (key) => manager.podChanged(key)));
+  const identities = new IdentityAllocator(tables.CiliumIdentity, objects);
+  const { attachments } = programs;
+  const manager: EndpointManager = parts.add(
+    'endpoints',
+    new EndpointManager({
+      records: new EndpointRecords(options.stateDir),
+      programs: {
+        attach: (ifindex) => {
+          for (const hook of podHooks) attachments.attach(ifindex, hook);
+        },
+        detach: (ifindex) => {
+          for (const hook of podHooks) attachments.detach(ifindex, hook);
+        },
+      },
+      onChange: (endpoint, change) => {
+        if (endpoint.pod.name === '') return;
+        const manifest = ciliumEndpointManifest(endpoint, tunnelEndpointOf(devices));
+        if (change === 'set') publisher.apply(manifest);
+        else publisher.remove(manifest);
+      },
+      ...{ netlink, state, engine, identities, pods, log },
+    }),
+  );
+
+  const { kept, lost } = manager.restore();
+  for (const managed of kept)
+    for (const address of managed.endpoint.chained ? [] : managed.made.addresses)
+      ipam.claim(address, managed.key, { restored: true, description: describe(managed.endpoint.pod, managed.key) });
+  for (const one of lost) ipam.release(attachmentKey(one));
+  // All of the world, in one: policies, identities and prefixes of the tables, and the endpoints of the process before.
+  parts.add('policies', feedPolicies(tables, engine, changed));
+  state.apply();
+  const switches: RuntimeSwitches = {
+    audit: options.audit,
+    verdictEvents: options.events.verdicts,
+    traceEvents: options.events.traces,
+    interval: options.events.interval,
+    flags: defaultTcpFlags,
+  };
+  maps.config.set(0, configValue(options, switches, tunnel?.link ?? 0));
+  const attachDevices = () => {
+    const wanted: Attachment[] = [
+      ...devices.uplinks.flatMap(({ index }): Attachment[] => [
+        { ifindex: index, hook: 'from_uplink' },
+        ...(options.hostFirewall ? [{ ifindex: index, hook: 'to_uplink' as const }] : []),
+      ]),
+      ...(tunnel === undefined
+        ? []
+        : (['from_tunnel', 'to_tunnel'] as const).map((hook) => ({ ifindex: tunnel.link, hook }))),
+    ];
+    for (const { ifindex, hook } of wanted) attachments.attach(ifindex, hook);
+    return wanted;
+  };
+  const onDevices = attachDevices();
+  manager.restored(kept);
+  ipam.restored(kept.map(({ key }) => key));
+  attachments.prune([
+    ...onDevices,
+    ...kept.flatMap(({ endpoint }) => podHooks.map((hook) => ({ ifindex: endpoint.hostIfindex, hook }))),
+  ]);
+  peers.updateRoutes();
+  parts.add('routes of Pod CIDRs', { close: ipam.observe(() => peers.updateRoutes()) });
+  // What was told of endpoints that are gone.
+  const own = new Set(kept.map(({ endpoint: { pod } }) => `${pod.namespace}/${pod.name}`));
+  for (const key of peers.ownEndpoints()) {
+    const [namespace, name] = key.split('/') as [string, string];
+    if (!own.has(key))
+      publisher.remove({ apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint', metadata: { namespace, name } });
+  }
+  parts.add('identities in use', keepIdentities(tables, manager, objects, log));
+
+  const look = setInterval(() => {
+    try {
+      const now = readNodeDevices(netlink, options.devices);
+      if (JSON.stringify(now) === JSON.stringify(devices)) return;
+      devices = now;
+      state.setHostAddresses(devices.addresses);
+      peers.setHostAddresses();
+      attachDevices();
+      peers.updateRoutes();
+      changed();
+    } catch (error) {
+      log.warn({ err: error }, 'devices of the node');
+    }
+  }, deviceInterval);
+  look.unref();
+  parts.add('devices', { close: () => clearInterval(look) });
+
+  const handler = new CniEndpoints({
+    ...{ manager, kernel, netlink, ipam, pods, identities, families, log },
+    mtu: podMtu,
+    problem: () => undefined,
+  });
+  await parts.start<CniServer>('cni', () => serveCni({ socket: options.cniSocket, handler, log }));
+  log.info(
+    {
+      endpoints: kept.length,
+      programs: `${Math.round(programs.duration)} ms`,
+      attached: attachments.mode,
+      routing: options.routing,
+    },
+    'datapath serves',
+  );
+  return { manager, state, close: () => parts.close() };
+}
+
+/** With direct routes there is none, and one of before goes. */
+function setUpTunnel(netlink: Netlink, { routing, tunnelPort }: DatapathOptions, devices: NodeDevices, mtu: number) {
+  if (routing === 'direct') {
+    removeTunnel(netlink);
+    return undefined;
+  }
+  const inner = mtu - tunnelOverhead[devices.ipv4 === undefined ? 6 : 4];
+  const { index } = makeTunnel(netlink, tunnelPort, inner);
+  return { link: index, mtu: inner };
+}
+
+/** An identity that is collected while one of our endpoints has it is created again. */
+function keepIdentities(
+  tables: Tables,
+  manager: EndpointManager,
+  objects: ClusterObjects,
+  log: Log,
+): { close(): void } {
+  const close = tables.CiliumIdentity.observe((changes) => {
+    for (const { old, new: now } of changes) {
+      if (now !== undefined || old === undefined) continue;
+      const isUsed = [...manager.values()].some(({ endpoint }) => endpoint.identity === old.id);
+      if (!isUsed) continue;
+      objects
+        .createOnce(ciliumIdentityManifest({ id: old.id, labels: labelsOfMap(old.securityLabels) }))
+        .catch((error: Error) => log.warn({ err: error, identity: old.id }, 'an identity in use is gone'));
+    }
+  });
+  return { close: () => close() };
+}
+
+/** Runs once, however often it is asked for in one turn of the event loop. */
+function onceATurn(work: () => void): () => void {
+  let isScheduled = false;
+  return () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      work();
+    });
+  };
+}
+
+function describe(pod: { readonly namespace: string; readonly name: string }, key: string): string {
+  return pod.name === '' ? key : `${pod.namespace}/${pod.name}`;
+}

@@ -1,0 +1,262 @@
+import type { PodInterface } from '../../cni/index.ts';
+import type { Netlink } from '../../datapath/index.ts';
+import type { Log } from '../../lib/log.ts';
+import { type AttachmentRef, type Endpoint, EndpointIds } from '../../network/endpoint/index.ts';
+import type { Labels } from '../../network/identity/index.ts';
+import type { PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
+import type { EndpointRecords } from './endpoint-records.ts';
+import type { IdentityAllocator } from './identity-allocator.ts';
+import type { KernelState } from './kernel-state.ts';
+import { ManagedEndpoint } from './managed-endpoint.ts';
+import type { PodIdentities, PodState } from './pod-identities.ts';
+
+/** The programs of the endpoints' interfaces. */
+export interface EndpointPrograms {
+  /** Also of an interface that has them: they are replaced in place. @throws Fault */
+  attach(ifindex: number): void;
+  detach(ifindex: number): void;
+}
+
+export interface EndpointManagerOptions {
+  /** The node's routing. */
+  readonly netlink: Netlink;
+  readonly records: EndpointRecords;
+  readonly programs: EndpointPrograms;
+  readonly state: KernelState;
+  readonly engine: PolicyEngine;
+  readonly identities: IdentityAllocator;
+  readonly pods: PodIdentities;
+  /** Told of each endpoint that others should know, or know no more. */
+  readonly onChange: (endpoint: Endpoint, change: 'set' | 'removed') => void;
+  readonly log: Log;
+}
+
+/** The labels of an endpoint whose own are not known. */
+const initLabels: Labels = ['reserved:init'];
+/** ms until an identity that could not be had is asked for again. */
+const identityRetry = 1000;
+
+/**
+ * The endpoints of this node, from the first word of the CNI plugin to the last: their ids, records, identities and policies. What
+ * the CNI asks for is in `cni-endpoints.ts`; here is what any endpoint goes through, also without a call: a pod's labels change, a
+ * process is started anew.
+ */
+export class EndpointManager {
+  readonly #options: EndpointManagerOptions;
+  readonly #byKey = new Map<string, ManagedEndpoint>();
+  readonly #ids = new EndpointIds();
+  readonly #retries = new Set<NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(options: EndpointManagerOptions) {
+    this.#options = options;
+  }
+
+  values(): IterableIterator<ManagedEndpoint> {
+    return this.#byKey.values();
+  }
+  get(key: string): ManagedEndpoint | undefined {
+    return this.#byKey.get(key);
+  }
+  byId(id: number): ManagedEndpoint | undefined {
+    for (const managed of this.#byKey.values()) if (managed.endpoint.id === id) return managed;
+    return undefined;
+  }
+
+  allocateId(): number | undefined {
+    return this.#ids.allocate();
+  }
+  releaseId(id: number): void {
+    this.#ids.release(id);
+  }
+  record(endpoint: Endpoint): void {
+    this.#options.records.write(endpoint);
+  }
+  forget(id: number): void {
+    this.#options.records.remove(id);
+    this.#ids.release(id);
+  }
+
+  /**
+   * Brings an endpoint whose interface is there under policy: with the identity that its pod has now or, for as long as nobody knows
+   * it, as `init`, which may do nothing but what policies say of that. Its packets pass from here on.
+   * @throws Fault of the programs; nothing is kept then
+   */
+  place(endpoint: Endpoint, made: PodInterface, pod: PodState | undefined): ManagedEndpoint {
+    const { engine, programs, state } = this.#options;
+    // It may be a new one, which the tables have not heard of yet.
+    if (endpoint.identity !== undefined) engine.setIdentity({ id: endpoint.identity, labels: endpoint.labels });
+    const subject = this.#subjectOf(endpoint);
+    const managed = new ManagedEndpoint(endpoint, made, subject);
+    managed.otherLabels = pod?.otherLabels ?? [];
+    // Policy first: an interface with programs and no endpoint drops, one without programs lets through.
+    state.setEndpoint(endpoint, subject);
+    state.apply();
+    try {
+      programs.attach(endpoint.hostIfindex);
+    } catch (error) {
+      state.deleteEndpoint(endpoint.hostIfindex);
+      state.apply();
+      engine.release(subject);
+      throw error;
+    }
+    this.#byKey.set(managed.key, managed);
+    managed.note(endpoint.identity === undefined ? 'waits for its identity' : 'policy is in force');
+    this.#options.onChange(endpoint, 'set');
+    if (endpoint.identity === undefined && pod !== undefined) this.#identify(managed, pod);
+    return managed;
+  }
+
+  /** Takes it out of the kernel, but for its interface and addresses, which whoever gave them takes back. */
+  remove(managed: ManagedEndpoint): void {
+    const { engine, programs, state } = this.#options;
+    managed.removed = true;
+    managed.endpoint = { ...managed.endpoint, state: 'disconnecting' };
+    this.#byKey.delete(managed.key);
+    state.deleteEndpoint(managed.endpoint.hostIfindex);
+    state.apply();
+    engine.release(managed.subject);
+    programs.detach(managed.endpoint.hostIfindex);
+    this.#options.onChange(managed.endpoint, 'removed');
+  }
+
+  /** What objects say of a pod, or (`namespace/`) of all pods of a namespace, changed. */
+  podChanged(key: string): void {
+    for (const managed of this.#byKey.values()) {
+      const { namespace, name } = managed.endpoint.pod;
+      if (name === '' || (key !== `${namespace}/${name}` && key !== `${namespace}/`)) continue;
+      const pod = this.#options.pods.find(managed.endpoint.pod);
+      // A pod whose object is gone still runs until the CNI is told.
+      if (pod !== undefined) this.#identify(managed, pod);
+    }
+  }
+
+  /**
+   * The endpoints of the process before: those whose interface is still there are taken over with the identity they had; of the
+   * others nothing is left but what the caller takes back.
+   */
+  restore(): { readonly kept: readonly ManagedEndpoint[]; readonly lost: readonly AttachmentRef[] } {
+    const { records, netlink, log, pods } = this.#options;
+    const { endpoints, unreadable } = records.read();
+    if (unreadable.length > 0)
+      log.warn({ paths: unreadable }, 'records of endpoints that cannot be read are left alone');
+    const kept: ManagedEndpoint[] = [];
+    const lost: AttachmentRef[] = [];
+    for (const recorded of endpoints) {
+      const link = netlink.links.find(recorded.hostInterface);
+      // A record that is `creating` is of an ADD that nobody was answered.
+      if (link === undefined || recorded.state === 'creating' || !this.#ids.claim(recorded.id)) {
+        if (link !== undefined && !recorded.chained && recorded.state === 'creating') netlink.links.remove(link.index);
+        records.remove(recorded.id);
+        lost.push(recorded);
+        continue;
+      }
+      const endpoint: Endpoint = { ...recorded, hostIfindex: link.index, state: 'restoring' };
+      const made: PodInterface = {
+        ...{ containerId: endpoint.containerId, ifname: endpoint.ifname, hostInterface: endpoint.hostInterface },
+        ...{ hostIndex: link.index, hostMac: endpoint.macs.host, podMac: endpoint.macs.pod, mtu: link.mtu },
+        podIndex: link.peer ?? 0,
+        addresses: [endpoint.addresses.ipv4, endpoint.addresses.ipv6].filter((one) => one !== undefined),
+      };
+      const pod = pods.find(endpoint.pod);
+      // As it was: the first packets after a restart meet the policy that they met before. What changed meanwhile follows.
+      const subject = this.#subjectOf(endpoint);
+      const managed = new ManagedEndpoint(endpoint, made, subject);
+      managed.otherLabels = pod?.otherLabels ?? [];
+      this.#byKey.set(managed.key, managed);
+      this.#options.state.setEndpoint(endpoint, subject);
+      managed.note('taken over from the process before');
+      kept.push(managed);
+    }
+    return { kept, lost };
+  }
+
+  /** After the first `apply`: replaces the programs of endpoints that were restored, and looks what changed of their pods. */
+  restored(kept: readonly ManagedEndpoint[]): void {
+    const { programs, pods, log } = this.#options;
+    for (const managed of kept) {
+      try {
+        programs.attach(managed.endpoint.hostIfindex);
+      } catch (error) {
+        managed.note((error as Error).message, true);
+        log.error(
+          { err: error, endpoint: managed.key },
+          'programs could not be replaced: those of the process before stay',
+        );
+      }
+      this.#become(managed, { state: managed.endpoint.identity === undefined ? 'waiting-for-identity' : 'ready' });
+      const pod = pods.find(managed.endpoint.pod);
+      if (pod !== undefined) this.#identify(managed, pod);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#retries) clearTimeout(timer);
+  }
+
+  /** Makes an endpoint's identity that of its pod's labels; until there is one, it keeps what it has. */
+  #identify(managed: ManagedEndpoint, pod: PodState): void {
+    const { identities, log } = this.#options;
+    const revision = ++managed.revision;
+    managed.otherLabels = pod.otherLabels;
+    const known = identities.known(pod.labels);
+    if (known !== undefined) {
+      this.#identified(managed, pod, known);
+      return;
+    }
+    identities.allocate(pod.labels).then(
+      (id) => {
+        if (managed.revision === revision) this.#identified(managed, pod, id);
+      },
+      (error: Error) => {
+        managed.note(error.message, true);
+        log.warn({ err: error, endpoint: managed.key }, 'no identity yet: it is tried again');
+        const timer = setTimeout(() => {
+          this.#retries.delete(timer);
+          if (managed.revision === revision && !managed.removed) this.#identify(managed, pod);
+        }, identityRetry);
+        timer.unref();
+        this.#retries.add(timer);
+      },
+    );
+  }
+
+  #identified(managed: ManagedEndpoint, { labels, namedPorts }: PodState, identity: number): void {
+    if (managed.removed || this.#closed) return;
+    const { endpoint } = managed;
+    const isSame =
+      endpoint.identity === identity &&
+      endpoint.state === 'ready' &&
+      JSON.stringify([endpoint.labels, endpoint.namedPorts]) === JSON.stringify([labels, namedPorts]);
+    if (isSame) return;
+    this.#options.engine.setIdentity({ id: identity, labels });
+    managed.note(`identity ${identity}`);
+    this.#become(managed, { labels, namedPorts, identity, state: 'ready' });
+  }
+
+  #become(managed: ManagedEndpoint, change: Partial<Endpoint>): void {
+    const { engine, state, records, log, onChange } = this.#options;
+    const endpoint: Endpoint = { ...managed.endpoint, ...change };
+    managed.endpoint = endpoint;
+    const before = managed.subject;
+    // Counted anew, and the old one given back, also where they are the same.
+    managed.subject = this.#subjectOf(endpoint);
+    state.setEndpoint(endpoint, managed.subject);
+    state.apply();
+    engine.release(before);
+    try {
+      records.write(endpoint);
+    } catch (error) {
+      managed.note((error as Error).message, true);
+      log.warn({ err: error, endpoint: managed.key }, 'an old record stays');
+    }
+    onChange(endpoint, 'set');
+  }
+
+  #subjectOf({ identity, labels, namedPorts }: Endpoint): SubjectPolicy {
+    return identity === undefined
+      ? this.#options.engine.subject(initLabels, [])
+      : this.#options.engine.subject(labels, namedPorts);
+  }
+}

@@ -1,0 +1,90 @@
+import { equal } from '../../lib/equal.ts';
+import type { Tables } from '../../mesh/inputs.ts';
+import type { IpamMode } from '../../network/ipam/index.ts';
+import { ciliumNodeManifest } from '../../network/routing/index.ts';
+import type { AgentIpam } from '../ipam/agent-ipam.ts';
+import type { NodeDevices } from './node-devices.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface LocalNodeOptions {
+  readonly tables: Tables;
+  readonly node: string;
+  readonly mode: IpamMode;
+  readonly ipam: AgentIpam;
+  readonly devices: () => NodeDevices;
+  readonly publisher: Publisher;
+}
+
+/** What this node knows and tells of itself: its Pod CIDRs for IPAM, its addresses and CIDRs in its CiliumNode. */
+export class LocalNode {
+  readonly #options: LocalNodeOptions;
+  readonly #stops: (() => void)[];
+  #told: unknown;
+
+  constructor(options: LocalNodeOptions) {
+    this.#options = options;
+    const { tables, node, ipam } = options;
+    const look = (changes: readonly { readonly key: string }[]) => {
+      if (changes.some(({ key }) => key === node)) this.update();
+    };
+    this.#stops = [tables.Node.observe(look), tables.CiliumNode.observe(look), ipam.observe(() => this.#publish())];
+    this.update();
+  }
+
+  /** With what objects and devices say now. */
+  update(): void {
+    const { mode, ipam } = this.#options;
+    const cidrs = this.#podCidrs();
+    // Nothing is known until the object is there: an empty list would be an answer.
+    if (cidrs !== undefined) {
+      const own = this.#options.tables.CiliumNode.get(this.#options.node);
+      const { preAllocate } = own?.spec.ipam ?? {};
+      ipam.setPodCidrs({
+        podCidrs: cidrs,
+        ...(mode === 'cluster-pool-v2beta' && own !== undefined ? { statuses: own.status.ipam.podCIDRs } : {}),
+        ...(preAllocate === undefined ? {} : { thresholds: { allocation: preAllocate } }),
+      });
+    }
+    this.#publish();
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+  }
+
+  #podCidrs(): readonly string[] | undefined {
+    const { tables, node, mode } = this.#options;
+    return mode === 'kubernetes'
+      ? tables.Node.get(node)?.spec.podCIDRs
+      : tables.CiliumNode.get(node)?.spec.ipam.podCIDRs;
+  }
+
+  #publish(): void {
+    const { tables, node, mode, ipam, devices, publisher } = this.#options;
+    const { ipv4, ipv6 } = devices();
+    const known = (tables.Node.get(node)?.status.addresses ?? []).map(({ type, address }) => ({ type, ip: address }));
+    const found = [ipv4, ipv6].flatMap((ip) => (ip === undefined ? [] : [{ type: 'InternalIP', ip }]));
+    const cidrs = mode === 'kubernetes' ? this.#podCidrs() : undefined;
+    const manifest = {
+      ...ciliumNodeManifest({
+        name: node,
+        addresses: known.some(({ type }) => type === 'InternalIP') ? known : found,
+        ...(cidrs === undefined ? {} : { podCidrs: cidrs }),
+      }),
+      ...(mode === 'cluster-pool-v2beta'
+        ? {
+            status: {
+              ipam: {
+                'pod-cidrs': Object.fromEntries(
+                  Object.entries(ipam.podCidrStatuses()).map(([cidr, status]) => [cidr, { status }]),
+                ),
+              },
+            },
+          }
+        : {}),
+    };
+    if (equal(manifest, this.#told)) return;
+    this.#told = manifest;
+    publisher.apply(manifest);
+  }
+}

@@ -1,0 +1,44 @@
+import type { IpamMode } from '../../network/ipam/index.ts';
+import type { EnforcementMode } from '../../network/policy/index.ts';
+import type { Routing } from '../../network/routing/index.ts';
+
+/** Everything that the datapath of one node can be told. */
+export interface DatapathOptions {
+  /** The Node that this is. */
+  readonly node: string;
+  /** Name of the cluster: a part of every pod's identity. */
+  readonly cluster: string;
+  /** Of runtime files: records of endpoints and addresses. */
+  readonly stateDir: string;
+  /** In a BPF file system; what is pinned there outlives the agent. */
+  readonly bpffs: string;
+  /** Where the CNI plugin finds us. */
+  readonly cniSocket: string;
+  /** Where the Cilium agent's REST API is served. */
+  readonly apiSocket: string;
+  readonly routing: Routing;
+  /** UDP. */
+  readonly tunnelPort: number;
+  /** Names of the devices towards other nodes; empty: those with a default route or the node's addresses. */
+  readonly devices: readonly string[];
+  /** Bytes; 0: as the devices have it. */
+  readonly mtu: number;
+  readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
+  readonly ipam: IpamMode;
+  readonly enforcement: EnforcementMode;
+  /** What policies would drop is let through and told. */
+  readonly audit: boolean;
+  /** Whether the node itself always reaches its pods (`auto` and `always`), or as policies say (`policy`). */
+  readonly allowLocalhost: boolean;
+  readonly hostFirewall: boolean;
+  /** Deliver past the stack where it can be done. */
+  readonly fastPath: boolean;
+  /** Which labels make identities: see `LabelFilter`. */
+  readonly labels: string;
+  /** Most entries, by name of the map; those not named are as built. */
+  readonly mapSizes: Readonly<Record<string, number>>;
+  /** Which events the programs make. */
+  readonly events: { readonly verdicts: boolean; readonly traces: boolean; readonly interval: number };
+  /** `sluice run`: a folder in which nodes leave what they would write to an API server; absent: nobody else reads it. */
+  readonly publishDir?: string;
+}

@@ -1,0 +1,34 @@
+import type { Link, Netlink } from '../../datapath/index.ts';
+import { tunnelDevice } from './node-devices.ts';
+
+/** What stands for "into the tunnel" in routes: addresses that nobody has. */
+export const tunnelGateways = { gateway4: '169.254.83.1', gateway6: 'fe80::53' } as const;
+/** The same on every node: who decapsulates is who is meant. */
+const mac = '02:53:6c:75:69:63';
+/** Outer Ethernet, IP, UDP and VXLAN headers; IPv6's is the larger one. */
+export const tunnelOverhead = { 4: 50, 6: 70 } as const;
+
+/**
+ * The one device of all tunnels: it takes VNI and addresses from each packet. Its gateways are permanent neighbours, so that nothing
+ * is ever asked on it. Made again where it is of another kind.
+ * @throws Fault `NETLINK_...`
+ */
+export function makeTunnel(netlink: Netlink, port: number, mtu: number): Link {
+  const there = netlink.links.find(tunnelDevice);
+  let link = there;
+  if (there !== undefined && (there.vxlan?.isExternal !== true || there.vxlan.port !== port)) {
+    netlink.links.remove(there.index);
+    link = undefined;
+  }
+  link ??= netlink.links.add({ name: tunnelDevice, mac, mtu }, { kind: 'vxlan', port });
+  if (link.mtu !== mtu) netlink.links.set(link.index, { mtu });
+  netlink.links.set(link.index, { linkLocal: false });
+  netlink.links.set(link.index, { up: true });
+  for (const address of Object.values(tunnelGateways)) netlink.neighbours.replace({ address, link: link.index, mac });
+  return { ...link, mtu, isUp: true };
+}
+
+/** After a change to direct routes. */
+export function removeTunnel(netlink: Netlink): void {
+  netlink.links.remove(tunnelDevice);
+}
