@@ -11,7 +11,14 @@ export interface SelectorJson {
 
 /** A selector as Cilium's API writes it: keys with their source, `any:app`. */
 export function selectorJson(selector: EndpointSelector): SelectorJson {
-  const equals = selector.filter(({ operator, values }) => operator === 'In' && values.length === 1);
+  // Of two values that one label must have, which is nobody's, one stands in the map.
+  const first = new Map<string, EndpointSelector[number]>();
+  for (const requirement of selector) {
+    const { source, key, operator, values } = requirement;
+    const name = `${source}:${key}`;
+    if (operator === 'In' && values.length === 1 && !first.has(name)) first.set(name, requirement);
+  }
+  const equals = [...first.values()];
   const others = selector.filter((requirement) => !equals.includes(requirement));
   return {
     ...(equals.length === 0
