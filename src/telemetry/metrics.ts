@@ -1,6 +1,7 @@
 import { type Meter, metrics } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { observeProcess } from './process-metrics.ts';
 
 export interface Metrics {
   readonly meter: Meter;
@@ -18,8 +19,10 @@ export function startMetrics(): Metrics {
   const provider = new MeterProvider({ readers: [exporter] });
   metrics.setGlobalMeterProvider(provider);
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+  const meter = metrics.getMeter('sluice');
+  observeProcess(meter);
   return {
-    meter: metrics.getMeter('sluice'),
+    meter,
     async prometheus() {
       const { resourceMetrics } = await exporter.collect();
       return serializer.serialize(resourceMetrics);
