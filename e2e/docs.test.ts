@@ -106,9 +106,11 @@ describe('README', () => {
 
   it('lists the commands, and options that there are', () => {
     const program = buildProgram();
-    const described = new Set([...readme.matchAll(/^\| `sluice (\w+)/gm)].map(([, name]) => name));
+    const described = new Set([...readme.matchAll(/^\| `sluice ([\w-]+)/gm)].map(([, name]) => name));
     assert.deepEqual([...described].sort(), program.commands.map((command) => command.name()).sort());
-    const options = program.commands.flatMap((command: Command) => command.options.map((option) => option.long));
+    const every = (commands: readonly Command[]): Command[] =>
+      commands.flatMap((command) => [command, ...every(command.commands)]);
+    const options = every(program.commands).flatMap((command) => command.options.map((option) => option.long));
     for (const [flag] of readme.matchAll(/--[a-z][\w-]+/g)) {
       if (flag.startsWith('--no-') || flag === '--help') continue;
       assert.ok(options.includes(flag), `README.md: ${flag}`);

@@ -7,6 +7,7 @@ export type { NodeEndpoint, NodeHealth, NodeMapState, NodePrefix, NodeSources } 
 export { nodeView } from './fill/node-view.ts';
 export { createRest } from './rest.ts';
 export type { RestListener } from './router.ts';
+export { serveRest } from './serve-rest.ts';
 export type { DatapathView } from './view/datapath-view.ts';
 export * from './view/endpoint-view.ts';
 export * from './view/node-view.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { EventType } from '../../gen/abi.ts';
 import { createLog } from '../../lib/log.ts';
 import { type ApiServer, serveApi } from '../api-server.ts';
 import { createRest, restRoutes } from './rest.ts';
+import { serveRest } from './serve-rest.ts';
 import { type MadeUpView, madeUpView } from './testing/made-up-view.ts';
 import { checkAnswer, description } from './testing/openapi.ts';
 
@@ -355,6 +356,21 @@ describe('REST API', () => {
     assert.equal(JSON.parse((await lines.next()).value as string).length, 4);
     call.on('error', () => {});
     call.destroy();
+  });
+
+  it('is served on a socket of its own, for its owner alone', async () => {
+    const socket = join(dir, 'cilium', 'cilium.sock');
+    const own = await serveRest(socket, createRest(view, log), log);
+    try {
+      assert.equal(statSync(socket).mode & 0o777, 0o600);
+      const call = request({ socketPath: socket, path: '/v1/healthz', headers: { brief: 'true' } });
+      call.end();
+      const [response] = (await once(call, 'response')) as [IncomingMessage];
+      assert.equal(response.statusCode, 200);
+      response.resume();
+    } finally {
+      await own.close();
+    }
   });
 
   it('leaves other paths to others', async () => {

@@ -7,7 +7,8 @@ const pageSize = 4096;
 
 export function healthView(sources: NodeSources, { lost, unknown }: HubCounters): HealthView {
   const { problems, controllers, ...health } = sources.health();
-  const all = [...problems, ...[...sources.reconcilers()].flatMap(({ fault }) => fault?.message ?? [])];
+  const faults = [...sources.reconcilers()].flatMap(({ fault }) => fault?.message ?? []);
+  const all = [...new Set([...problems, ...faults])];
   const events = sources.maps.eventsSize;
   return {
     ...health,
