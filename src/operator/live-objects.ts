@@ -97,6 +97,8 @@ const withStatus: ReadonlySet<string> = new Set([
   ...kindsOf.gatewayApi.filter((kind) => kind !== 'ReferenceGrant'),
   'Ingress',
   'CiliumLoadBalancerIPPool',
+  'CiliumNetworkPolicy',
+  'CiliumClusterwideNetworkPolicy',
 ]);
 
 const told: ReadonlySet<string> = new Set([...kindsOf.envoyConfig, 'Service', 'Secret', 'ReferenceGrant']);

@@ -6,6 +6,8 @@ const ownConditions: Readonly<Record<string, readonly string[]>> = {
   Gateway: ['Accepted', 'Programmed', 'ResolvedRefs', 'AddressesAssigned', 'InsecureFrontendValidationMode'],
   ListenerSet: ['Accepted', 'Programmed'],
   Service: ['cilium.io/IPAMRequestSatisfied'],
+  CiliumNetworkPolicy: ['Valid'],
+  CiliumClusterwideNetworkPolicy: ['Valid'],
   CiliumLoadBalancerIPPool: [
     'cilium.io/PoolConflict',
     'cilium.io/IPsTotal',
