@@ -108,6 +108,27 @@ describe('sluice on a command line', () => {
     assert.deepEqual(loadAll((await run('validate', file, '-o', 'yaml')).stdout)[0], JSON.parse(stdout));
   });
 
+  it('validates policies, as the status of one in a cluster would say it', async () => {
+    const file = join(dir.path, 'policy.yaml');
+    const lines = [
+      'apiVersion: cilium.io/v2',
+      'kind: CiliumNetworkPolicy',
+      'metadata: {name: a}',
+      'spec:',
+      '  endpointSelector: {}',
+      '  ingress:',
+      '  - toPorts: [{ports: [{port: "80"}], rules: {http: [{method: GET}]}}]',
+    ];
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    const { code, stdout } = await run('validate', file);
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /policy\.yaml:7:\d+: error: CiliumNetworkPolicy default\/a: spec\.ingress\[0\]\.toPorts\[0\]\.ports\[0\]\.protocol is ANY/,
+    );
+    assert.match(stdout, /hint: write protocol: TCP/);
+  });
+
   it('ends quietly when its reader has read enough', async () => {
     const { code, stdout, stderr } = await outcome(
       'bash',

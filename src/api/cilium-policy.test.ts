@@ -115,11 +115,6 @@ describe('CiliumNetworkPolicy', () => {
       entities: ['world', 'kube-apiserver'],
     });
     assert.deepEqual(ingress({ fromNodes: [{}] }).peers, { kind: 'nodes', selectors: [[]] });
-    const aws = { labels: {}, region: 'r', securityGroupsIds: ['sg-1'], securityGroupsNames: [] };
-    assert.deepEqual(egress({ toGroups: [{ aws: { region: 'r', securityGroupsIds: ['sg-1'] } }] }).peers, {
-      kind: 'groups',
-      groups: [{ aws }],
-    });
     assert.deepEqual(egress({ toFQDNs: [{ matchName: 'Example.COM.' }, { matchPattern: '*.a.b' }] }).peers, {
       kind: 'fqdns',
       fqdns: [{ matchName: 'example.com' }, { matchPattern: '*.a.b' }],
@@ -157,6 +152,20 @@ describe('CiliumNetworkPolicy', () => {
       { port: 80, protocol: 'ANY' },
       { port: 80, protocol: 'ANY' },
     ]);
+  });
+
+  it('warns of what cannot be fulfilled, and so allows nothing', () => {
+    const element = { fromEndpoints: [{}], authentication: { mode: 'required' } };
+    const [first] = warnings(changed(policy, ['spec.ingress', [element]]));
+    assert.equal(`${first?.reason} ${first?.field}`, 'Unsupported spec.ingress[0].authentication.mode');
+    const toGroups = [{ aws: { region: 'r', securityGroupsIds: ['sg-1'] } }];
+    const raw = changed(policy, ['spec.egress', [{ toGroups }]]);
+    const [second] = warnings(raw);
+    assert.equal(`${second?.reason} ${second?.field}`, 'Unsupported spec.egress[0].toGroups');
+    const { object } = parseObject(raw);
+    assert.ok(object?.kind === 'CiliumNetworkPolicy');
+    const aws = { labels: {}, region: 'r', securityGroupsIds: ['sg-1'], securityGroupsNames: [] };
+    assert.deepEqual(object.rules[0]?.egress[0]?.peers, { kind: 'groups', groups: [{ aws }] });
   });
 
   it('warns of an element of toPorts that matches nothing', () => {
@@ -231,7 +240,7 @@ describe('CiliumNetworkPolicy', () => {
       ['spec.enableDefaultDeny', { egress: false }],
       ['spec.ingressDeny', [{ fromEntities: ['world'], toPorts: [{ ports: [{ port: '1' }] }] }]],
       ['spec.ingress.0.fromRequires', [{ matchLabels: { env: 'prod' } }]],
-      ['spec.ingress.0.authentication', { mode: 'required' }],
+      ['spec.ingress.0.authentication', { mode: 'disabled' }],
     );
     assert.deepEqual(rule.labels, [
       { source: 'unspec', key: 'team', value: 'a' },
@@ -239,7 +248,7 @@ describe('CiliumNetworkPolicy', () => {
     ]);
     assert.deepEqual(rule.enableDefaultDeny, { egress: false });
     assert.equal(rule.ingressDeny[0]?.toPorts[0]?.ports[0]?.port, 1);
-    assert.equal(rule.ingress[0]?.authentication, 'required');
+    assert.equal(rule.ingress[0]?.authentication, 'disabled');
     assert.deepEqual(rule.ingress[0]?.requires, [[{ source: 'any', key: 'env', operator: 'In', values: ['prod'] }]]);
   });
 

@@ -39,12 +39,19 @@ describe('examples of Cilium', () => {
       assert.ok(files.size > 0);
       const items = [...files.values()].flat();
       assert.deepEqual(
-        items.flatMap(({ diagnostics }) => diagnostics),
+        items.flatMap(({ diagnostics }) => diagnostics).filter(({ reason }) => reason !== 'Unsupported'),
         [],
       );
       const kinds = items.map(({ object, ignored }) => object?.kind ?? ignored?.kind ?? '?');
       assert.deepEqual(tally(kinds), kindsByText(files.keys()));
     });
+
+  it('say what has no effect: mutual authentication', () => {
+    const found = [...parsedFiles('.')].flatMap(([file, items]) =>
+      items.flatMap(({ diagnostics }) => diagnostics.map(({ reason, field }) => `${file}: ${reason} ${field}`)),
+    );
+    assert.deepEqual(found, ['servicemesh/cnp-with-mutual-auth.yaml: Unsupported spec.ingress[0].authentication.mode']);
+  });
 
   it('hold what a mesh reads', () => {
     const read = [...parsedFiles('.').values()]

@@ -57,6 +57,13 @@ function trafficRule(direction: Direction, verdict: 'allow' | 'deny'): Schema<Re
     const types = (read.icmps as ReturnType<typeof icmps> | undefined)?.flatMap((each) => each.fields) ?? [];
     const mode = (read.authentication as { readonly mode: TrafficRule['authentication'] } | undefined)?.mode;
     checkIcmps(read, context);
+    if (mode === 'required' || mode === 'test-always-fail')
+      context.warning(
+        'Unsupported',
+        `is ${mode}, but peers are not authenticated here, so the element allows nothing`,
+        'remove authentication to allow the peers without it',
+        ['authentication', 'mode'],
+      );
     return {
       ...(peers === undefined ? {} : { peers }),
       requires: read[requires] as readonly EndpointSelector[],

@@ -149,6 +149,13 @@ export function solePeers(read: ReadonlyMap<string, ReadPeers>, context: Context
       'an element has one of them: write an element for each (either allows), or one selector that says both',
     );
   const peers = (filled[0] ?? [...read][0])?.[1];
+  if (filled[0] !== undefined && peers?.kind === 'groups')
+    context.warning(
+      'Unsupported',
+      'is not looked up at any cloud provider, so nobody is in it',
+      'write networks instead',
+      [filled[0][0]],
+    );
   if (peers !== undefined && filled.length === 0)
     context.warning('InvalidValue', 'is an empty list, which nobody is in', 'remove it for everybody, or list peers', [
       [...read.keys()][0] as string,
