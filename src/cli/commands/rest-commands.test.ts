@@ -141,6 +141,29 @@ describe('commands that ask the REST API', () => {
     ]);
   });
 
+  it('config: what there is, and a change that is all right or not made', async () => {
+    const { stdout } = await sluice('config');
+    assert.match(stdout, /PolicyAuditMode +Disabled +yes\n/);
+    assert.match(stdout, /PolicyEnforcement +default +yes\nhost-firewall +true +no\n/);
+    await sluice('config', 'PolicyAuditMode=Enabled', 'PolicyEnforcement=always');
+    assert.deepEqual(view.changes.at(-1), { audit: true, policyEnforcement: 'always' });
+    const before = view.changes.length;
+    assert.match(
+      (await sluice('config', 'PolicyAuditMode=Disabled', 'Nothing=1')).stderr,
+      /Nothing is no option .*\[AGENT_ANSWER\]/,
+    );
+    assert.equal(view.changes.length, before);
+  });
+
+  it('metrics list', async () => {
+    assert.deepEqual(lines((await sluice('metrics', 'list')).stdout), [
+      'Metric | Labels | Value',
+      'sluice_x | reason="no \\"way\\"" d="in" | 3',
+      'sluice_y | 1500',
+    ]);
+    assert.deepEqual(lines((await sluice('metrics', 'list', '-p', '_y')).stdout).slice(1), ['sluice_y | 1500']);
+  });
+
   it('policy list, get, selectors', async () => {
     assert.deepEqual(lines((await sluice('policy', 'list')).stdout)[1]?.split(' | '), [
       'CiliumNetworkPolicy',
