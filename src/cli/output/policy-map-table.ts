@@ -1,5 +1,5 @@
 import type { Identity } from '../../agent/rest/models/endpoint.ts';
-import type { PolicyEntryView } from '../../agent/rest/view/policy-view.ts';
+import type { CountedEntryView } from '../../agent/rest/view/policy-view.ts';
 import { portName, protocolName } from '../../agent/rest/words/ports.ts';
 import type { Cell } from './rest-output.ts';
 
@@ -9,7 +9,7 @@ export interface EndpointPolicyMap {
   readonly ingress: boolean;
   readonly egress: boolean;
   readonly audit: boolean;
-  readonly entries: readonly PolicyEntryView[];
+  readonly entries: readonly CountedEntryView[];
 }
 
 const verdicts = { allow: 'Allow', deny: 'Deny', redirect: 'Allow' } as const;

@@ -1,7 +1,7 @@
 import type { PolicyEntry as KernelEntry } from '../../../gen/abi.ts';
 import { formatRuleRef, type PolicyEntry } from '../../../network/policy/index.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
-import type { PolicyEntryView } from '../view/policy-view.ts';
+import type { CountedEntryView, PolicyEntryView } from '../view/policy-view.ts';
 import type { NodeEndpoint, NodeSources } from './node-sources.ts';
 
 /** Packets and bytes of an entry that is in no map. */
@@ -33,30 +33,36 @@ export function endpointView(of: NodeEndpoint, sources: NodeSources): EndpointVi
       ingress: isUnknown || ingress.enforced,
       egress: isUnknown || egress.enforced,
       audit: runtime.audit,
-      entries: () => entriesOf(of, sources),
+      *entries() {
+        for (const entry of subject.entries()) yield entryView(entry);
+      },
+      counted: () => countedOf(of, sources),
     },
     log,
     faults: refused ? ['its policy is in no map: nothing passes'] : [],
   };
 }
 
+function entryView({ direction, identity, protocol, port, portBits, verdict, rule }: PolicyEntry): PolicyEntryView {
+  return { direction, identity, protocol, port, portBits, verdict, rule: formatRuleRef(rule) };
+}
+
 /** What the engine wants in the map, with what the map has counted. */
-function* entriesOf({ endpoint, subject }: NodeEndpoint, sources: NodeSources): Generator<PolicyEntryView> {
+function* countedOf({ endpoint, subject }: NodeEndpoint, sources: NodeSources): Generator<CountedEntryView> {
   const id = sources.policyMap(endpoint.hostIfindex);
   const map = id === undefined ? undefined : sources.maps.policies.get(id);
   const counted = new Map<string, KernelEntry>();
   for (const [{ prefixlen, identity, direction, protocol, port }, value] of map?.entries() ?? [])
     counted.set(keyText(prefixlen, identity, direction, protocol, port), value);
   for (const entry of subject.entries()) {
-    const { direction, identity, protocol, port, portBits, verdict, rule } = entry;
+    const { direction, identity, protocol, port, verdict } = entry;
     const key = keyText(prefixLength(entry), identity, direction === 'ingress' ? 0 : 1, protocol, port);
     const { packets, bytes, proxyPort } = counted.get(key) ?? none;
     yield {
-      ...{ direction, identity, protocol, port, portBits, verdict },
-      ...(verdict === 'redirect' ? { proxyPort } : {}),
-      rule: formatRuleRef(rule),
+      ...entryView(entry),
       packets: Number(packets),
       bytes: Number(bytes),
+      ...(verdict === 'redirect' ? { proxyPort } : {}),
     };
   }
 }

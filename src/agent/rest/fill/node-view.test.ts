@@ -207,7 +207,7 @@ describe('the API’s view of a node', () => {
     assert.deepEqual([known?.id, waiting?.id], [17, 18]);
     assert.deepEqual([known?.policy.ingress, known?.policy.egress, known?.policy.audit], [true, false, true]);
     assert.deepEqual(
-      [...(known?.policy.entries() ?? [])],
+      [...(known?.policy.counted() ?? [])],
       [
         {
           ...{ direction: 'ingress', identity: 301, protocol: 6, port: 80, portBits: 16, verdict: 'allow' },
@@ -216,6 +216,10 @@ describe('the API’s view of a node', () => {
           bytes: 300,
         },
       ],
+    );
+    assert.deepEqual(
+      [...(known?.policy.entries() ?? [])].map(({ rule }) => rule),
+      ['shop/web ingress[0].toPorts[0]'],
     );
     assert.deepEqual(known?.faults, []);
     assert.equal(view.endpoint(17)?.pod?.name, 'pod-17');
@@ -226,7 +230,7 @@ describe('the API’s view of a node', () => {
     assert.equal(waiting?.identity, undefined);
     assert.equal(waiting?.policy.egress, true);
     assert.equal(waiting?.faults.length, 1);
-    assert.equal([...(waiting?.policy.entries() ?? [])][0]?.packets, 0);
+    assert.equal([...(waiting?.policy.counted() ?? [])][0]?.packets, 0);
     assert.equal(view.endpoint(19), undefined);
   });
 

@@ -51,7 +51,10 @@ export function endpointRoutes(view: DatapathView): Route[] {
     read('/endpoint/{id}/log', (endpoint) => endpoint.log.map(statusChange)),
     read('/endpoint/{id}/healthz', endpointHealth),
     // Not of Cilium's API, where the CLI reads the kernel's map itself.
-    read('/endpoint/{id}/policy', (endpoint) => ({ ...endpoint.policy, entries: [...endpoint.policy.entries()] })),
+    read('/endpoint/{id}/policy', ({ policy }) => {
+      const { revision, ingress, egress, audit } = policy;
+      return { revision, ingress, egress, audit, entries: [...policy.counted()] };
+    }),
     ...(['PUT', 'PATCH', 'DELETE'] as const).map(
       (method): Route => ({ method, path: '/endpoint/{id}', handle: () => onlyByCni }),
     ),

@@ -4,10 +4,10 @@ import { Fault } from '../../../lib/fault.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
 import type { NodeView } from '../view/node-view.ts';
-import type { PolicyEntryView } from '../view/policy-view.ts';
+import type { CountedEntryView } from '../view/policy-view.ts';
 import type { RuntimeConfig } from '../view/state-view.ts';
 
-const entry = (over: Partial<PolicyEntryView>): PolicyEntryView => ({
+const entry = (over: Partial<CountedEntryView>): CountedEntryView => ({
   direction: 'ingress',
   identity: 0,
   protocol: 0,
@@ -36,7 +36,7 @@ export function madeUpView(): MadeUpView {
     { id: 301, labels: ['k8s:app=cart', 'k8s:io.kubernetes.pod.namespace=shop'] },
     { id: 16_777_216, labels: ['cidr:10.8.0.0/16', 'reserved:world'] },
   ];
-  const open = { revision: 7, ingress: false, egress: false, audit: false, entries: () => [] };
+  const open = { revision: 7, ingress: false, egress: false, audit: false, entries: () => [], counted: () => [] };
   const base = {
     state: 'ready',
     otherLabels: [],
@@ -45,6 +45,35 @@ export function madeUpView(): MadeUpView {
     log: [],
     faults: [],
   } as const satisfies Partial<EndpointView>;
+  const entries = [
+    entry({ identity: 1 }),
+    entry({
+      identity: 301,
+      protocol: 6,
+      port: 8080,
+      portBits: 16,
+      rule: 'shop/web ingress[0].toPorts[0]',
+      packets: 3,
+      bytes: 180,
+    }),
+    entry({
+      identity: 16_777_216,
+      protocol: 6,
+      port: 8000,
+      portBits: 13,
+      verdict: 'deny',
+      rule: 'shop/web ingressDeny[0].toPorts[0]',
+    }),
+    entry({
+      identity: 2,
+      protocol: 6,
+      port: 80,
+      portBits: 16,
+      verdict: 'redirect',
+      proxyPort: 0,
+      rule: 'shop/web ingress[1].toPorts[0]',
+    }),
+  ];
   const endpoints: EndpointView[] = [
     { ...base, id: 1, identity: 1, labels: ['reserved:host'] },
     {
@@ -70,35 +99,8 @@ export function madeUpView(): MadeUpView {
         ingress: true,
         egress: false,
         audit: false,
-        entries: () => [
-          entry({ identity: 1 }),
-          entry({
-            identity: 301,
-            protocol: 6,
-            port: 8080,
-            portBits: 16,
-            rule: 'shop/web ingress[0].toPorts[0]',
-            packets: 3,
-            bytes: 180,
-          }),
-          entry({
-            identity: 16_777_216,
-            protocol: 6,
-            port: 8000,
-            portBits: 13,
-            verdict: 'deny',
-            rule: 'shop/web ingressDeny[0].toPorts[0]',
-          }),
-          entry({
-            identity: 2,
-            protocol: 6,
-            port: 80,
-            portBits: 16,
-            verdict: 'redirect',
-            proxyPort: 0,
-            rule: 'shop/web ingress[1].toPorts[0]',
-          }),
-        ],
+        entries: () => entries,
+        counted: () => entries,
       },
       log: [
         { time: 1_700_000_000_000, state: 'waiting-for-identity', failed: false, message: 'made' },

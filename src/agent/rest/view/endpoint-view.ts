@@ -1,4 +1,4 @@
-import type { PolicyEntryView } from './policy-view.ts';
+import type { CountedEntryView, PolicyEntryView } from './policy-view.ts';
 
 /** States of an endpoint: those of CiliumEndpoint's `status.state`. */
 export const endpointViewStates = [
@@ -58,8 +58,10 @@ export interface EndpointPolicyView {
   readonly egress: boolean;
   /** What would be denied is let through and told as audited. */
   readonly audit: boolean;
-  /** What the map in the kernel holds. Read when asked for: with the counters, where the map can be read. */
+  /** What its map should hold. */
   entries(): Iterable<PolicyEntryView>;
+  /** The same, with the counters of the map in the kernel, which is read for that. */
+  counted(): Iterable<CountedEntryView>;
 }
 
 export interface EndpointLogEntry {

@@ -10,12 +10,16 @@ export interface PolicyEntryView {
   /** Leading bits of the port that count: 16 one port, 0 any. */
   readonly portBits: number;
   readonly verdict: 'allow' | 'deny' | 'redirect';
-  /** For `redirect`; 0 while no proxy is configured. */
-  readonly proxyPort?: number;
   /** `default/web ingress[0].toPorts[1]`. */
   readonly rule: string;
+}
+
+/** With what the programs have counted for it. */
+export interface CountedEntryView extends PolicyEntryView {
   readonly packets: number;
   readonly bytes: number;
+  /** Of `redirect`; 0 while no proxy is configured. */
+  readonly proxyPort?: number;
 }
 
 /** All rules that this node holds. */

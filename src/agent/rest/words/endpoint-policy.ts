@@ -41,13 +41,7 @@ export function policyEnabled({ ingress, egress, audit }: EndpointPolicyView): E
 }
 
 function portRule(entry: PolicyEntryView): string {
-  const { verdict, proxyPort } = entry;
-  return JSON.stringify({
-    port: portName(entry),
-    protocol: protocolName(entry.protocol),
-    verdict,
-    ...(verdict === 'redirect' ? { 'proxy-port': proxyPort ?? 0 } : {}),
-  });
+  return JSON.stringify({ port: portName(entry), protocol: protocolName(entry.protocol), verdict: entry.verdict });
 }
 
 /** Rules that are the same text once, with all that they come from. */
