@@ -3,6 +3,7 @@
  * what comes out into the kernel; the API asks it why. No I/O, no clock, no Kubernetes client.
  */
 
+export { type Answer, evaluate, type Party, type Question, type World } from './evaluate.ts';
 export { PolicyEngine } from './policy-engine.ts';
 export type {
   EnforcementMode,
@@ -18,3 +19,4 @@ export { builtIn, formatRuleRef, type RuleRef } from './rule-ref.ts';
 export { formatSelector, indexLabels, type LabelIndex, type Requirement, type Selector, selects } from './selector.ts';
 export type { PolicyService } from './services.ts';
 export type { Enforcement, NamedPort, SubjectChange, SubjectPolicy } from './subject-policy.ts';
+export { type TracePort, type TraceQuery, type TraceStep, tracePolicy } from './trace.ts';

@@ -61,7 +61,7 @@ describe('policy engine, properties', function () {
     fc.assert(
       fc.property(writesArbitrary, (writes) => {
         const { engine, kernel, model, held } = play(writes);
-        const world = { rules: [...engine.rules()], enforcement: model.mode, allowLocalhost, ...model.sources() };
+        const world = { ...engine.world(), enforcement: model.mode, allowLocalhost, ...model.sources() };
         for (const subject of new Set(held)) {
           const who = { kind: subject.kind, labels: subject.labels, namedPorts: subject.namedPorts };
           for (const { party, identity } of parties(engine, kernel, model)) {
@@ -84,6 +84,44 @@ describe('policy engine, properties', function () {
         }
       }),
       { numRuns: runs },
+    );
+  });
+
+  it('on the way from one policy to the next nothing passes that neither lets pass, and nothing is dropped that both do', () => {
+    fc.assert(
+      fc.property(writesArbitrary, writesArbitrary, (before, after) => {
+        const { engine, kernel, model, held } = play(before);
+        const old = new Set(held);
+        for (const write of after)
+          if (write.do === 'policy' || write.do === 'no policy' || write.do === 'prefixes')
+            model.write(write, engine, held, () => undefined);
+        const changes = engine.flush();
+        const target = new Kernel(kernel);
+        target.apply(changes);
+        const judge = (by: Kernel, subject: SubjectPolicy) =>
+          addresses.flatMap((address) =>
+            (['ingress', 'egress'] as const).flatMap((direction) =>
+              packets.map(([protocol, port]) => {
+                const packet = { direction, identity: by.identityOf(address), protocol, port };
+                return by.judge(subject, packet).verdict;
+              }),
+            ),
+          );
+        for (const subject of old) {
+          const from = judge(kernel, subject);
+          const to = judge(target, subject);
+          const now = new Kernel(kernel);
+          now.apply(changes, () => {
+            judge(now, subject).forEach((verdict, i) => {
+              const allowed = [from[i], to[i]];
+              if (verdict === 'allow') assert.ok(allowed.includes('allow'));
+              if (verdict === 'redirect') assert.notDeepEqual(allowed, ['deny', 'deny']);
+              if (verdict === 'deny') assert.ok(allowed.includes('deny'));
+            });
+          });
+        }
+      }),
+      { numRuns: Math.ceil(runs / 10) },
     );
   });
 

@@ -12,6 +12,7 @@ import {
 } from '../identity/index.ts';
 import { BitSet } from './bit-set.ts';
 import type { CachedSelector } from './cached-selector.ts';
+import type { World } from './evaluate.ts';
 import { IdentityTable } from './identity-table.ts';
 import { NamedPrefixes } from './named-prefixes.ts';
 import { formatPort } from './peer-classes.ts';
@@ -34,6 +35,7 @@ import type { NamedPort, SubjectChange, SubjectPolicy } from './subject-policy.t
 import { selectsSubject } from './subject-rules.ts';
 import { reworkSubject, type SlotChange } from './subject-slots.ts';
 import { SubjectState } from './subject-state.ts';
+import { type TraceQuery, type TraceStep, tracePolicy } from './trace.ts';
 
 interface HeldPolicy {
   readonly object: PolicyObject;
@@ -160,9 +162,25 @@ export class PolicyEngine {
   rule(number: number): RuleRef | undefined {
     return this.#numbers.get(number);
   }
-  /** Rules of all policies of the last flush. */
-  *rules(): Generator<Rule> {
-    for (const { rules } of this.#policies.values()) yield* rules;
+  /** What the policies of the last flush are, for `evaluate` and {@link tracePolicy}: these ask each rule. */
+  world(): World {
+    return {
+      rules: [...this.#policies.values()].flatMap(({ rules }) => rules),
+      enforcement: this.#mode,
+      allowLocalhost: this.#allowLocalhost,
+      prefixes: this.#prefixes,
+      services: this.#services,
+    };
+  }
+  /** Named ports of the pods with these labels, on all nodes. */
+  portsOf(labels: Labels): readonly NamedPort[] {
+    const key = labelsKey(labels);
+    for (const { id, labels: of } of this.#identities.values()) if (labelsKey(of) === key) return this.#ports.of(id);
+    return [];
+  }
+  /** `policy trace`: for each port what the sender's and the receiver's policy say, and which rule decides. */
+  trace(query: TraceQuery): TraceStep[] {
+    return tracePolicy({ namedPorts: this.portsOf(query.to), ...query }, this.world());
   }
   *selectors(): Generator<SelectorInfo> {
     for (const { key, users, members } of this.#cache.values()) {

@@ -16,6 +16,8 @@ export const builtIn = {
   allowLocalhost: { number: 1, path: 'allow-localhost' },
   /** Policies select the endpoint, but none of them puts it into default deny. */
   noDefaultDeny: { number: 2, path: 'no-default-deny' },
+  /** No policy selects the endpoint. */
+  notEnforced: { number: 3, path: 'not-enforced' },
 } as const satisfies Record<string, RuleRef>;
 
 /** For people: `default/shop ingress[0].toPorts[1]`. */

@@ -9,7 +9,7 @@ export interface NamedPort {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
 }
 
-/** Whether a direction's entries are looked up at all; where not, everything passes. */
+/** Whether a direction's entries need to be looked up at all; where not, everything passes, and there is an entry that says so. */
 export interface Enforcement {
   readonly enforced: boolean;
   /** Where it does not hold, and the direction is enforced, an entry of identity 0 allows everything that no rule denies. */
@@ -33,7 +33,11 @@ export interface SubjectPolicy {
   readonly entryCount: number;
 }
 
-/** What a flush changed of one subject. An entry whose key stays is in `upserts` alone. */
+/**
+ * What a flush changed of one subject. An entry whose key stays is in `upserts` alone. Each in the order in which it is to be
+ * written, so that no packet passes on the way that neither the old entries let pass nor the new ones: denying ones come first
+ * and go last.
+ */
 export interface SubjectChange {
   readonly subject: SubjectPolicy;
   readonly upserts: readonly PolicyEntry[];

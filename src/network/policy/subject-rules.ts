@@ -71,8 +71,9 @@ export function builtInGrants(
   const grants: DirectedGrant[] = [];
   for (const direction of directions) {
     const { enforced, defaultDeny } = subject.enforcement[direction];
-    if (enforced && !defaultDeny)
-      grants.push({ direction, verdict: 'allow', peers: 'any', ref: builtIn.noDefaultDeny });
+    // Also where entries are not asked: there is no moment, then, in which the others are gone and these not yet what holds.
+    const ref = enforced ? builtIn.noDefaultDeny : builtIn.notEnforced;
+    if (!enforced || !defaultDeny) grants.push({ direction, verdict: 'allow', peers: 'any', ref });
   }
   if (allowLocalhost && subject.kind === 'endpoint' && subject.enforcement.ingress.enforced)
     grants.push({ direction: 'ingress', verdict: 'allow', peers: [HOST], ref: builtIn.allowLocalhost });

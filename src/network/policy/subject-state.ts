@@ -120,6 +120,8 @@ export class SubjectState implements SubjectPolicy {
     if (this.#classes.size > this.#keepAt) this.#tidy();
     if (upserts.length === 0 && removals.length === 0 && !enforcementChanged) return undefined;
     this.generation++;
+    upserts.sort((a, b) => strength[b.verdict] - strength[a.verdict]);
+    removals.sort((a, b) => strength[a.verdict] - strength[b.verdict]);
     return { subject: this, upserts, removals, enforcementChanged };
   }
 

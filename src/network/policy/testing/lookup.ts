@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { covers, type Prefix, parsePrefix } from '../../identity/index.ts';
 import { strength } from '../class-entries.ts';
 import type { EngineChanges, PolicyEngine, SubjectPolicy } from '../index.ts';
@@ -8,15 +9,39 @@ export class Kernel {
   readonly ipcache = new Map<string, { readonly prefix: Prefix; readonly identity: number }>();
   readonly maps = new Map<number, Map<string, PolicyEntry>>();
 
-  apply({ subjects, prefixes }: EngineChanges): void {
-    for (const { subject, upserts, removals } of subjects) {
+  readonly enforcement = new Map<number, SubjectPolicy['enforcement']>();
+
+  constructor(from?: Kernel) {
+    for (const [id, map] of from?.maps ?? []) this.maps.set(id, new Map(map));
+    for (const [prefix, of] of from?.ipcache ?? []) this.ipcache.set(prefix, of);
+    for (const [id, of] of from?.enforcement ?? []) this.enforcement.set(id, of);
+  }
+
+  /** In the order that is asked for; `afterEach` sees the kernel after each single write. */
+  apply({ subjects, prefixes }: EngineChanges, afterEach: () => void = () => undefined): void {
+    for (const { subject, upserts } of subjects) {
       const map = this.maps.get(subject.id) ?? new Map<string, PolicyEntry>();
       this.maps.set(subject.id, map);
-      for (const entry of removals) if (!map.delete(entryKey(entry))) throw new Error(`not there: ${entryKey(entry)}`);
-      for (const entry of upserts) map.set(entryKey(entry), entry);
+      for (const entry of upserts) {
+        map.set(entryKey(entry), entry);
+        afterEach();
+      }
     }
-    for (const { prefix, id } of prefixes.added) this.ipcache.set(prefix.text, { prefix, identity: id });
-    for (const { prefix } of prefixes.removed) this.ipcache.delete(prefix.text);
+    for (const { prefix, id } of prefixes.added) {
+      this.ipcache.set(prefix.text, { prefix, identity: id });
+      afterEach();
+    }
+    for (const { prefix } of prefixes.removed) {
+      this.ipcache.delete(prefix.text);
+      afterEach();
+    }
+    for (const { subject, removals } of subjects) {
+      for (const entry of removals) {
+        assert.ok(this.maps.get(subject.id)?.delete(entryKey(entry)), `not there: ${entryKey(entry)}`);
+        afterEach();
+      }
+    }
+    for (const { subject } of subjects) this.enforcement.set(subject.id, { ...subject.enforcement });
   }
 
   identityOf(address: string): number {
@@ -28,7 +53,7 @@ export class Kernel {
   }
 
   judge(subject: SubjectPolicy, packet: Packet): { verdict: Verdict; entry?: PolicyEntry } {
-    if (!subject.enforcement[packet.direction].enforced) return { verdict: 'allow' };
+    if (this.enforcement.get(subject.id)?.[packet.direction].enforced !== true) return { verdict: 'allow' };
     const map = this.maps.get(subject.id) ?? new Map<string, PolicyEntry>();
     const own = longest(map, packet);
     const any = longest(map, { ...packet, identity: 0 });
