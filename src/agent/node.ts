@@ -111,7 +111,13 @@ async function startParts(
   pipeline.settle();
 
   await Promise.race([envoy.locked, serving]);
-  if (options.datapath !== undefined) await startNodeDatapath(parts, options.datapath, plane, log);
+  const datapath =
+    options.datapath === undefined
+      ? undefined
+      : await startNodeDatapath(parts, options.datapath, plane, {
+          ...{ log, version: options.version, meter: metrics.meter },
+          metrics: () => metrics.prometheus(),
+        });
   const echo = parts.add('echo', runEchoBackends(plane.tables.Pod, log));
   const tcp = await xdsTcp(options);
   const xds = await parts.start('xds', () => startXds(pipeline, log, { unix: xdsSocket, ...tcp }));
@@ -141,6 +147,7 @@ async function startParts(
       socket: join(options.stateDir, 'agent.sock'),
       ...(options.metricsAddress === undefined ? {} : { metricsAddress: options.metricsAddress }),
       ...{ log, envoy, metrics, plane, status, served },
+      ...(datapath === undefined ? {} : { rest: datapath.rest }),
     }),
   );
   watcher?.stage('waiting for Envoy to take its configuration');

@@ -1,14 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Meter } from '@opentelemetry/api';
 import { type CniServer, serveCni } from '../../cni/index.ts';
 import {
   type Attachment,
+  ConntrackCollector,
   type Hook,
   loadPrograms,
   Netlink,
   openBpf,
   openKernel,
   openMaps,
+  readEvents,
 } from '../../datapath/index.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
 import type { Log } from '../../lib/log.ts';
@@ -18,11 +21,14 @@ import { labelsOfMap } from '../../network/identity/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
+import { serveApi } from '../api-server.ts';
 import { AgentIpam } from '../ipam/agent-ipam.ts';
 import { Parts } from '../parts/parts.ts';
+import { createRest, type DatapathView, type RestListener, type RuntimeConfig } from '../rest/index.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { ClusterPeers } from './cluster-peers.ts';
 import { CniEndpoints } from './cni-endpoints.ts';
+import { datapathView, observeDatapath, type ViewedParts } from './datapath-view.ts';
 import { EndpointManager } from './endpoint-manager.ts';
 import { EndpointRecords } from './endpoint-records.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
@@ -33,7 +39,7 @@ import type { DatapathOptions } from './options.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { feedPolicies } from './policy-feed.ts';
 import { Publisher } from './publisher.ts';
-import { configValue, defaultTcpFlags, type RuntimeSwitches } from './runtime-config.ts';
+import { configValue, initialConfig } from './runtime-config.ts';
 import { setSysctls } from './sysctls.ts';
 import { makeTunnel, removeTunnel, tunnelOverhead } from './tunnel.ts';
 
@@ -43,12 +49,20 @@ export interface DatapathContext {
   readonly tables: Tables;
   readonly objects: ClusterObjects;
   readonly log: Log;
+  readonly version: string;
+  readonly meter: Meter;
+  /** The agent's metrics in the Prometheus text format. */
+  readonly metrics: () => Promise<string>;
+  /** Of an API server, where objects come from one. */
+  readonly kubernetes?: ViewedParts['kubernetes'];
 }
 
 /** A node's datapath, running. */
 export interface RunningDatapath {
-  readonly manager: EndpointManager;
-  readonly state: KernelState;
+  /** What the API shows. */
+  readonly view: DatapathView;
+  /** Of the API: for the agent's own socket. */
+  readonly rest: RestListener;
   /** Stops what needs this process; what is in the kernel goes on by itself. */
   close(): Promise<void>;
 }
@@ -155,14 +169,15 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   // All of the world, in one: policies, identities and prefixes of the tables, and the endpoints of the process before.
   parts.add('policies', feedPolicies(tables, engine, changed));
   state.apply();
-  const switches: RuntimeSwitches = {
-    audit: options.audit,
-    verdictEvents: options.events.verdicts,
-    traceEvents: options.events.traces,
-    interval: options.events.interval,
-    flags: defaultTcpFlags,
+  let runtime: RuntimeConfig = initialConfig(options);
+  const configure = (change: Partial<RuntimeConfig>) => {
+    runtime = { ...runtime, ...change };
+    engine.setEnforcement(runtime.policyEnforcement);
+    state.audit = runtime.audit;
+    state.apply();
+    maps.config.set(0, configValue(options, runtime, tunnel?.link ?? 0));
   };
-  maps.config.set(0, configValue(options, switches, tunnel?.link ?? 0));
+  configure({});
   const attachDevices = () => {
     const wanted: Attachment[] = [
       ...devices.uplinks.flatMap(({ index }): Attachment[] => [
@@ -217,6 +232,32 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     problem: () => undefined,
   });
   await parts.start<CniServer>('cni', () => serveCni({ socket: options.cniSocket, handler, log }));
+  const parted = {
+    ...{ options, tables, engine, ipcache, state, manager, peers, ipam, maps, programs, publisher, netlink, configure },
+    ...{ version: context.version, metrics: context.metrics, devices: () => devices, runtime: () => runtime },
+    mtu: { device: podMtu(), route: podMtu() },
+    ...(context.kubernetes === undefined ? {} : { kubernetes: context.kubernetes }),
+  };
+  const view = datapathView(parted);
+  observeDatapath(context.meter, parted);
+  parts.add(
+    'events',
+    readEvents({
+      ...{ bpf, kernel, maps },
+      onEvent: (record, start, length) => view.flows.receive(record, start, length),
+      onLost: (lost) => view.flows.missed([...lost.values()].reduce((sum, count) => sum + count, 0)),
+    }),
+  );
+  const collector = new ConntrackCollector(maps, {
+    onFault: (error) => log.warn({ err: error }, 'expired connections are not collected'),
+  });
+  collector.start();
+  parts.add('conntrack', { close: () => collector.stop() });
+  const rest = createRest(view, log);
+  if (options.apiSocket !== undefined) {
+    const socket = options.apiSocket;
+    await parts.start('rest', () => serveApi({ socket, handlers: {}, publicPaths: [], more: rest, log }));
+  }
   log.info(
     {
       endpoints: kept.length,
@@ -226,7 +267,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     },
     'datapath serves',
   );
-  return { manager, state, close: () => parts.close() };
+  return { view, rest, close: () => parts.close() };
 }
 
 /** With direct routes there is none, and one of before goes. */

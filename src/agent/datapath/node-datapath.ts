@@ -1,7 +1,6 @@
-import type { Log } from '../../lib/log.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import type { Parts } from '../parts/parts.ts';
-import { type RunningDatapath, startDatapath } from './datapath.ts';
+import { type DatapathContext, type RunningDatapath, startDatapath } from './datapath.ts';
 import { folderObjects } from './folder-objects.ts';
 import type { DatapathOptions } from './options.ts';
 import { tableObjects } from './table-objects.ts';
@@ -11,9 +10,9 @@ export function startNodeDatapath(
   parts: Parts,
   options: DatapathOptions,
   { store, tables }: Pick<ControlPlane, 'store' | 'tables'>,
-  log: Log,
+  rest: Pick<DatapathContext, 'log' | 'version' | 'meter' | 'metrics'>,
 ): Promise<RunningDatapath> {
   const { publishDir } = options;
   const objects = publishDir === undefined ? tableObjects(tables) : folderObjects(publishDir);
-  return parts.start('datapath', () => startDatapath({ options, store, tables, objects, log }));
+  return parts.start('datapath', () => startDatapath({ options, store, tables, objects, ...rest }));
 }

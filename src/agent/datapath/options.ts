@@ -14,8 +14,8 @@ export interface DatapathOptions {
   readonly bpffs: string;
   /** Where the CNI plugin finds us. */
   readonly cniSocket: string;
-  /** Where the Cilium agent's REST API is served. */
-  readonly apiSocket: string;
+  /** Where the Cilium agent's REST API is served besides the agent's own socket: where tools that were made for it look. */
+  readonly apiSocket?: string;
   readonly routing: Routing;
   /** UDP. */
   readonly tunnelPort: number;

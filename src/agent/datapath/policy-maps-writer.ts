@@ -40,7 +40,7 @@ export class PolicyMapsWriter {
     let map: Held['map'] | undefined;
     this.#maps.create(id, (empty) => {
       map = new MapReconciler(empty, { same: samePolicyEntry });
-      map.replace(this.#pairs(subject.entries()));
+      map.replace(this.#pairs(denyFirst([...subject.entries()])));
     });
     this.#held.set(subject, { id, map: map!, users: 1 });
     return id;
@@ -76,13 +76,19 @@ export class PolicyMapsWriter {
   faults(): Fault[] {
     return [...this.#held.values()].flatMap(({ map }) => map.fault ?? []);
   }
+  reconcilers(): MapReconciler<PolicyKey, PolicyValue>[] {
+    return Array.from(this.#held.values(), ({ map }) => map);
+  }
+  get size(): number {
+    return this.#held.size + this.#former.size;
+  }
   /** Of the fullest: 1 is full. */
   get pressure(): number {
     return Math.max(0, ...Array.from(this.#held.values(), ({ map }) => map.pressure));
   }
 
   #pairs(entries: Iterable<PolicyEntry>): [PolicyKey, PolicyValue][] {
-    return denyFirst([...entries]).map((entry) => [policyEntryKey(entry), policyEntryValue(entry, this.#proxyPort)]);
+    return Array.from(entries, (entry) => [policyEntryKey(entry), policyEntryValue(entry, this.#proxyPort)]);
   }
 }
 

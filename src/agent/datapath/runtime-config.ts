@@ -1,40 +1,42 @@
 import { Abi, type Config, ConfigFlag } from '../../gen/abi.ts';
+import type { RuntimeConfig } from '../rest/index.ts';
 import type { DatapathOptions } from './options.ts';
 
 const second = 1_000_000_000n;
 
-/** What can be changed while programs run. */
-export interface RuntimeSwitches {
-  readonly audit: boolean;
-  readonly verdictEvents: boolean;
-  readonly traceEvents: boolean;
-  /** ms */
-  readonly interval: number;
-  /** Bits as in the TCP header. */
-  readonly flags: number;
-}
-
 /** SYN, FIN and RST: how a connection begins and ends. */
-export const defaultTcpFlags = 0x07;
+const firstFlags = 0x07;
+
+/** What flags say of what can be changed later. */
+export function initialConfig({ enforcement, audit, events }: DatapathOptions): RuntimeConfig {
+  return {
+    policyEnforcement: enforcement,
+    audit,
+    traceEvents: events.traces,
+    verdictEvents: events.verdicts,
+    aggregationInterval: events.interval,
+    aggregationFlags: firstFlags,
+  };
+}
 
 /** The entry of the map `config`. */
 export function configValue(
   options: Pick<DatapathOptions, 'routing' | 'tunnelPort' | 'hostFirewall' | 'fastPath'>,
-  switches: RuntimeSwitches,
+  runtime: RuntimeConfig,
   tunnelIfindex: number,
 ): Config {
   const { routing, hostFirewall, fastPath } = options;
   const flags =
-    (switches.audit ? ConfigFlag.audit : 0) |
+    (runtime.audit ? ConfigFlag.audit : 0) |
     (routing === 'vxlan' ? ConfigFlag.tunnel : 0) |
     (hostFirewall ? ConfigFlag.hostFirewall : 0) |
     (fastPath ? ConfigFlag.fastLocal | ConfigFlag.fastRouted : 0) |
-    (switches.verdictEvents ? ConfigFlag.verdictEvents : 0) |
-    (switches.traceEvents ? ConfigFlag.traceEvents : 0);
+    (runtime.verdictEvents ? ConfigFlag.verdictEvents : 0) |
+    (runtime.traceEvents ? ConfigFlag.traceEvents : 0);
   return {
     version: Abi.abiVersion,
     flags,
-    traceInterval: BigInt(switches.interval) * 1_000_000n,
+    traceInterval: BigInt(runtime.aggregationInterval) * 1_000_000n,
     // Established connections outlive Linux' keep-alive (two hours, and eleven minutes of probes), even where some are lost.
     tcpOpeningLifetime: 60n * second,
     tcpEstablishedLifetime: 6n * 3600n * second,
@@ -44,6 +46,6 @@ export function configValue(
     tunnelIfindex,
     wakeupBytes: 65536,
     tunnelPort: options.tunnelPort,
-    traceTcpFlags: switches.flags,
+    traceTcpFlags: runtime.aggregationFlags,
   };
 }

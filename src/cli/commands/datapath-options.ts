@@ -96,7 +96,7 @@ export function datapathOptions(command: Command): Command {
     )
     .option('--bpffs <dir>', 'where maps and links are pinned: in a BPF file system', '/sys/fs/bpf/sluice')
     .option('--cni-socket <path>', 'where the CNI plugin finds this; default: cni.sock in the state directory')
-    .option('--api-socket <path>', "the Cilium agent's REST API; default: sluice.sock in the state directory");
+    .option('--api-socket <path>', "the Cilium agent's REST API also there: tools look in /var/run/cilium/cilium.sock");
 }
 
 /** Undefined without a datapath. */
@@ -108,7 +108,7 @@ export function toDatapathOptions(flags: DatapathFlags & { stateDir: string }): 
     stateDir: flags.stateDir,
     bpffs: flags.bpffs,
     cniSocket: flags.cniSocket ?? join(flags.stateDir, 'cni.sock'),
-    apiSocket: flags.apiSocket ?? join(flags.stateDir, 'sluice.sock'),
+    ...(flags.apiSocket === undefined ? {} : { apiSocket: flags.apiSocket }),
     routing: flags.routing,
     tunnelPort: flags.tunnelPort,
     devices: flags.devices,
