@@ -1,3 +1,4 @@
+import type { DatapathOptions } from './datapath/options.ts';
 import type { NodeOptions } from './node-options.ts';
 
 /** Everything that the agent of one node of a cluster can be told. */
@@ -12,6 +13,8 @@ export interface AgentOptions
   readonly namespace: string;
   readonly kube: { readonly kubeconfig?: string; readonly context?: string };
   readonly features: Features;
+  /** The network of this node's pods; absent: another plugin's. */
+  readonly datapath?: DatapathOptions;
   /** `external`: `sluice envoy` runs it, in a container of its own; `child`: we do, and it ends with us. */
   readonly envoyProcess: 'external' | 'child';
 }

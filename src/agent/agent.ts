@@ -13,6 +13,8 @@ import { type AgentEnvoy, openAgentEnvoy } from './cluster/agent-envoy.ts';
 import { startReports } from './cluster/node-reports.ts';
 import { selectionsFor } from './cluster/selections.ts';
 import { observeSource } from './cluster/source-metrics.ts';
+import { startClusterDatapath } from './datapath/cluster-datapath.ts';
+import type { RunningDatapath } from './datapath/datapath.ts';
 import { type NodeStatus, nodeStatus } from './node-status.ts';
 import { Findings, tellOf } from './parts/findings.ts';
 import { serveNodeApi } from './parts/node-api.ts';
@@ -46,6 +48,7 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
   });
   const { plane, cache } = pipeline;
   let xds: XdsServer | undefined;
+  let datapath: RunningDatapath | undefined;
   let addresses: Awaited<ReturnType<typeof startAddresses>> | undefined;
   const status = (): NodeStatus =>
     nodeStatus({
@@ -67,12 +70,19 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
       ...(options.metricsAddress === undefined ? {} : { metricsAddress: options.metricsAddress }),
       ...{ log, envoy, metrics, plane, status },
       served: (most) => pipeline.served(most),
+      rest: (request, response) => datapath?.rest(request, response) ?? false,
     }),
   );
 
   // Not a word to Envoy before all of the world is known: what is not in the cache it would be told is gone.
   await orAborted(source.ready, signal);
   pipeline.settle();
+  // Pods need no Envoy to be set up.
+  if (options.datapath !== undefined)
+    datapath = await startClusterDatapath(parts, options.datapath, plane, {
+      ...{ client, source, log, version: options.version, meter: metrics.meter },
+      metrics: () => metrics.prometheus(),
+    });
   const tcp = await xdsTcp(options);
   const server = await parts.start('xds', () =>
     startXds(pipeline, log, { unix: sharedPaths(options.stateDir).xdsSocket, ...tcp }),
@@ -143,7 +153,10 @@ function readCluster(
     'source',
     openKubernetesSource({
       client,
-      selections: selectionsFor(plane, options.features, { nodes: false }),
+      selections: selectionsFor(plane, options.features, {
+        nodes: false,
+        ...(options.datapath === undefined ? {} : { datapathOf: options.node }),
+      }),
       settled: async () => plane.store.flush(),
       sink: (batch) => pipeline.receive(batch),
       onDiagnostics: (diagnostics) => findings.set('source', diagnostics),

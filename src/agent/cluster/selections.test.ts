@@ -107,6 +107,24 @@ describe('what a cluster is asked for', () => {
     assert.ok(nodes().every((path) => path.includes('fieldSelector=metadata.name%3Dnode-1')));
   });
 
+  it('is the own Node, its Pods and policies, for a datapath', () => {
+    const off = { ingress: false, gatewayApi: false, envoyConfig: false };
+    const all = selectionsFor(plane, off, { nodes: false, datapathOf: 'node-1' });
+    assert.equal(new Set(all.map(({ kind }) => kind)).size, all.length);
+    assert.deepEqual(
+      all.flatMap(({ kind, fieldSelector }) => (fieldSelector === undefined ? [] : [[kind, fieldSelector]])),
+      [
+        ['Node', 'metadata.name=node-1'],
+        ['Pod', 'spec.nodeName=node-1'],
+      ],
+    );
+    for (const kind of ['NetworkPolicy', 'CiliumNetworkPolicy', 'CiliumIdentity', 'CiliumEndpoint', 'CiliumNode'])
+      assert.ok(
+        all.some((one) => one.kind === kind),
+        kind,
+      );
+  });
+
   it('is no Secret of another namespace that is not granted, and drops it when the grant goes', async () => {
     write(GATEWAY);
     await open();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Meter } from '@opentelemetry/api';
-import { type CniServer, serveCni } from '../../cni/index.ts';
+import { type CniServer, NetworkFile, serveCni } from '../../cni/index.ts';
 import {
   type Attachment,
   ConntrackCollector,
@@ -232,6 +232,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     problem: () => undefined,
   });
   await parts.start<CniServer>('cni', () => serveCni({ socket: options.cniSocket, handler, log }));
+  await keepNetworkFile(parts, options, log);
   const parted = {
     ...{ options, tables, engine, ipcache, state, manager, peers, ipam, maps, programs, publisher, netlink, configure },
     ...{ version: context.version, metrics: context.metrics, devices: () => devices, runtime: () => runtime },
@@ -268,6 +269,14 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     'datapath serves',
   );
   return { view, rest, close: () => parts.close() };
+}
+
+/** Last: it makes the kubelet take pods. */
+async function keepNetworkFile(parts: Parts, options: DatapathOptions, log: Log): Promise<void> {
+  const { cniConfDir: dir, cniChainingTarget: chainingTarget } = options;
+  if (dir === undefined) return;
+  const file = new NetworkFile({ dir, log, ...(chainingTarget === undefined ? {} : { chainingTarget }) });
+  await parts.add('cni configuration', file).start();
 }
 
 /** With direct routes there is none, and one of before goes. */

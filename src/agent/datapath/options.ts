@@ -14,6 +14,10 @@ export interface DatapathOptions {
   readonly bpffs: string;
   /** Where the CNI plugin finds us. */
   readonly cniSocket: string;
+  /** Where the node's container runtime reads CNI configurations; absent: somebody else writes ours. */
+  readonly cniConfDir?: string;
+  /** Name of another plugin's network whose pods are attached to. */
+  readonly cniChainingTarget?: string;
   /** Where the Cilium agent's REST API is served besides the agent's own socket: where tools that were made for it look. */
   readonly apiSocket?: string;
   readonly routing: Routing;

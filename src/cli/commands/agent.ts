@@ -5,10 +5,11 @@ import { addressAndPort, count, duration } from '../arguments.ts';
 import { applyConfigDir } from '../config-dir.ts';
 import { defaultStateDir } from '../state-dir.ts';
 import { untilStopped } from '../until-stopped.ts';
+import { type DatapathFlags, datapathOptions, toDatapathOptions } from './datapath-options.ts';
 import { type MeshFlags, meshOptions, toFeatures, toMeshOptions } from './mesh-options.ts';
 import { type TelemetryFlags, telemetryOf, telemetryOptions, xdsOptions } from './run-options.ts';
 
-interface AgentFlags extends MeshFlags, TelemetryFlags {
+interface AgentFlags extends MeshFlags, TelemetryFlags, DatapathFlags {
   kubeconfig?: string;
   context?: string;
   nodeName: string;
@@ -59,6 +60,7 @@ export function agentCommand(program: Command): void {
         .argParser(duration)
         .default(10_000, '10s'),
     );
+  datapathOptions(command);
   telemetryOptions(command, 'info');
   xdsOptions(command).action(async (_flags: AgentFlags) => {
     const { configDir } = command.opts<AgentFlags>();
@@ -85,9 +87,11 @@ async function runAgent(options: AgentOptions): Promise<void> {
 }
 
 function toAgentOptions(flags: AgentFlags, version: string): AgentOptions {
+  const datapath = toDatapathOptions(flags);
   return {
     version,
     node: flags.nodeName,
+    ...(datapath === undefined ? {} : { datapath }),
     namespace: flags.namespace,
     stateDir: flags.stateDir,
     kube: {

@@ -13,6 +13,8 @@ export interface DatapathFlags {
   clusterName: string;
   bpffs: string;
   cniSocket?: string;
+  cniConfDir?: string;
+  cniChainingTarget?: string;
   apiSocket?: string;
   routing: 'direct' | 'vxlan';
   tunnelPort: number;
@@ -95,6 +97,11 @@ export function datapathOptions(command: Command): Command {
         .default(5000, '5s'),
     )
     .option('--bpffs <dir>', 'where maps and links are pinned: in a BPF file system', '/sys/fs/bpf/sluice')
+    .option(
+      '--cni-conf-dir <dir>',
+      'keep 05-sluice.conflist in it, by which the container runtime calls the CNI plugin; default: somebody else does',
+    )
+    .option('--cni-chaining-target <network>', "attach to the pods of another CNI plugin's network, by its name")
     .option('--cni-socket <path>', 'where the CNI plugin finds this; default: cni.sock in the state directory')
     .option('--api-socket <path>', "the Cilium agent's REST API also there: tools look in /var/run/cilium/cilium.sock");
 }
@@ -123,6 +130,8 @@ export function toDatapathOptions(flags: DatapathFlags & { stateDir: string }): 
     labels: flags.labels,
     mapSizes: flags.mapSize,
     events: { verdicts: flags.verdictEvents, traces: flags.traceEvents, interval: flags.monitorInterval },
+    ...(flags.cniConfDir === undefined ? {} : { cniConfDir: flags.cniConfDir }),
+    ...(flags.cniChainingTarget === undefined ? {} : { cniChainingTarget: flags.cniChainingTarget }),
     ...(flags.publish === undefined ? {} : { publishDir: flags.publish }),
   };
 }
