@@ -26,3 +26,4 @@ export {
 } from './pod-labels.ts';
 export { covers, makePrefix, type Prefix, parsePrefix } from './prefix.ts';
 export { type ReservedName, reserved, reservedIdentities } from './reserved.ts';
+export { UNUSED_MARK } from './unused-mark.ts';

@@ -79,6 +79,9 @@ export class FakeApi {
     }
     if (method === 'GET') return present;
     if (method === 'DELETE') {
+      const { preconditions = {} } = (body ?? {}) as { preconditions?: Readonly<Record<string, unknown>> };
+      for (const [field, value] of Object.entries(preconditions))
+        if (value !== present.metadata?.[field]) throw fault(409, 'Conflict', path);
       this.objects.delete(target);
       this.#tell(target, { type: 'DELETED', object: present });
       return present;
@@ -86,7 +89,13 @@ export class FakeApi {
     const version = sent.metadata?.resourceVersion;
     if (version !== undefined && version !== present.metadata?.resourceVersion) throw fault(409, 'Conflict', path);
     if (method === 'PUT') return this.put(target, sent);
-    return this.put(target, merge(present, { ...sent, metadata: {} }) as RawObject);
+    // Of metadata, what clients may change.
+    const { annotations, labels } = sent.metadata ?? {};
+    const metadata = {
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(labels === undefined ? {} : { labels }),
+    };
+    return this.put(target, merge(present, { ...sent, metadata }) as RawObject);
   }
 
   async *#watch(
