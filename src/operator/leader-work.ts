@@ -6,6 +6,7 @@ import type { ObjectStatus } from '../mesh/model/index.ts';
 import type { Collection, Table } from '../store/index.ts';
 import { AddressFeed } from './address-feed.ts';
 import { ClassCreator } from './class-creator.ts';
+import { DatapathWork, type OperatorDatapathOptions } from './datapath-work.ts';
 import { EnvoyConfigPublisher } from './envoy-config-publisher.ts';
 import { EventRecorder } from './events.ts';
 import type { LiveObjects } from './live-objects.ts';
@@ -26,6 +27,7 @@ export interface LeaderWorkOptions {
   readonly unread: Collection<readonly Diagnostic[]>;
   readonly createClasses: boolean;
   readonly publishEnvoyConfigs: boolean;
+  readonly datapath?: OperatorDatapathOptions;
   readonly log: Log;
 }
 
@@ -34,6 +36,7 @@ export class LeaderWork {
   readonly statuses: StatusWriter;
   readonly services: ServiceWriter;
   readonly events: EventRecorder;
+  readonly datapath: DatapathWork | undefined;
   readonly #addresses: AddressFeed;
   readonly #classes: ClassCreator | undefined;
   readonly #publisher: EnvoyConfigPublisher | undefined;
@@ -58,6 +61,7 @@ export class LeaderWork {
     });
     this.#publisher = options.publishEnvoyConfigs ? new EnvoyConfigPublisher({ client, plane, live, log }) : undefined;
     this.#classes = options.createClasses ? new ClassCreator(client, log) : undefined;
+    this.datapath = options.datapath === undefined ? undefined : new DatapathWork(client, options.datapath, log);
   }
 
   async start(): Promise<void> {
@@ -67,6 +71,7 @@ export class LeaderWork {
     this.events.start();
     this.#classes?.start();
     this.#publisher?.start();
+    this.datapath?.start();
     const { signal } = this.#abort;
     await this.#addresses.start(signal).catch((error: unknown) => {
       // The term is over already.
@@ -79,7 +84,7 @@ export class LeaderWork {
     this.#abort.abort();
     this.#addresses.stop();
     this.#classes?.stop();
-    const others = this.#publisher === undefined ? [] : [this.#publisher];
+    const others = [this.#publisher, this.datapath].filter((writer) => writer !== undefined);
     const writers = [this.statuses, this.services, this.events, ...others];
     for (const writer of writers) writer.stop();
     await Promise.all(writers.map((writer) => writer.idle()));

@@ -1,4 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
+import type { DatapathWork } from './datapath-work.ts';
 import type { EventRecorder } from './events.ts';
 import type { LeaderElection } from './leader-election.ts';
 import type { ServiceWriter } from './service-writer.ts';
@@ -43,4 +44,22 @@ export function observeOperator(meter: Meter, { election, statuses, services, ev
   meter
     .createObservableCounter('sluice.operator.event_writes', { description: 'Kubernetes Events written' })
     .addCallback((result) => result.observe(events.written));
+}
+
+/** What the operator does for the datapath. */
+export function observeDatapathWork(meter: Meter, { podCidrs, identities, nodes }: DatapathWork): void {
+  if (podCidrs !== undefined)
+    meter
+      .createObservableGauge('sluice.operator.nodes_without_pod_cidrs', {
+        description: 'Nodes that lack a Pod CIDR, or whose CIDRs contradict those of others',
+      })
+      .addCallback((result) => result.observe(podCidrs.hungry));
+  if (identities !== undefined)
+    meter
+      .createObservableCounter('sluice.operator.identities_deleted', { description: 'Identities that nobody had' })
+      .addCallback((result) => result.observe(identities.deleted));
+  if (nodes !== undefined)
+    meter
+      .createObservableCounter('sluice.operator.cilium_nodes_deleted', { description: 'CiliumNodes without a Node' })
+      .addCallback((result) => result.observe(nodes.deleted));
 }

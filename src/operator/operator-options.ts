@@ -1,6 +1,7 @@
 import type { Features } from '../agent/agent-options.ts';
 import type { LogOptions } from '../lib/log.ts';
 import type { MeshOptions } from '../mesh/model/index.ts';
+import type { OperatorDatapathOptions } from './datapath-work.ts';
 
 export interface OperatorOptions {
   readonly version: string;
@@ -18,6 +19,8 @@ export interface OperatorOptions {
   /** Make the IngressClass and the GatewayClass by which objects are ours. */
   readonly createClasses: boolean;
   readonly publishEnvoyConfigs: boolean;
+  /** Absent: the agents have no datapath. */
+  readonly datapath?: OperatorDatapathOptions;
   readonly metricsAddress?: { readonly address: string; readonly port: number };
   readonly log: LogOptions;
 }

@@ -17,7 +17,7 @@ import { startMetrics } from '../telemetry/metrics.ts';
 import { LeaderElection, whileLeading } from './leader-election.ts';
 import { LeaderWork } from './leader-work.ts';
 import { LiveObjects, liveRef } from './live-objects.ts';
-import { observeOperator } from './operator-metrics.ts';
+import { observeDatapathWork, observeOperator } from './operator-metrics.ts';
 import type { OperatorOptions } from './operator-options.ts';
 import { deriveProblemStatuses } from './problem-statuses.ts';
 import { RejectionsFeed } from './rejections-feed.ts';
@@ -131,9 +131,11 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
     unread: unreadable,
     createClasses: options.createClasses,
     publishEnvoyConfigs: options.publishEnvoyConfigs,
+    ...(options.datapath === undefined ? {} : { datapath: options.datapath }),
     log,
   });
   observeOperator(metrics.meter, { election, ...work });
+  if (work.datapath !== undefined) observeDatapathWork(metrics.meter, work.datapath);
 
   const api = await parts.start('api', () =>
     serveApi({

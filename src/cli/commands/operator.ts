@@ -8,8 +8,13 @@ import { applyConfigDir } from '../config-dir.ts';
 import { plain, styleFor } from '../output/table.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { type MeshFlags, meshOptions, toFeatures, toMeshOptions } from './mesh-options.ts';
+import {
+  type OperatorDatapathFlags,
+  operatorDatapathOptions,
+  toOperatorDatapath,
+} from './operator-datapath-options.ts';
 
-interface OperatorFlags extends MeshFlags {
+interface OperatorFlags extends MeshFlags, OperatorDatapathFlags {
   kubeconfig?: string;
   context?: string;
   namespace: string;
@@ -46,7 +51,8 @@ export function operatorCommand(program: Command): void {
         .argParser(duration)
         .default(15_000, '15s'),
     );
-  meshOptions(command)
+  meshOptions(command);
+  operatorDatapathOptions(command)
     .optionsGroup('What it writes besides:')
     .option('--create-classes', 'the IngressClass and the GatewayClass `cilium`')
     .option('--publish-envoy-configs', 'a CiliumEnvoyConfig for each Ingress and Gateway, to be read and not served')
@@ -80,6 +86,7 @@ export function operatorCommand(program: Command): void {
 
 function toOperatorOptions(flags: OperatorFlags, version: string): OperatorOptions {
   const { kubeconfig, context, namespace, identity, metricsAddress } = flags;
+  const datapath = toOperatorDatapath(flags);
   return {
     version,
     namespace,
@@ -91,6 +98,7 @@ function toOperatorOptions(flags: OperatorFlags, version: string): OperatorOptio
     mesh: toMeshOptions(flags, namespace),
     createClasses: flags.createClasses === true,
     publishEnvoyConfigs: flags.publishEnvoyConfigs === true,
+    ...(datapath === undefined ? {} : { datapath }),
     ...(metricsAddress === undefined ? {} : { metricsAddress }),
     log: { level: flags.logLevel, format: flags.logFormat, colour: styleFor(process.stderr) !== plain },
   };
