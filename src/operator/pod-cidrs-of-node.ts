@@ -1,5 +1,6 @@
 import type { PodCidrStatus } from '../api/index.ts';
 import type { RawObject } from '../kube/index.ts';
+import type { IpFamily } from '../lib/ip-address.ts';
 import { type ClusterPools, podCidrOf } from '../network/ipam/index.ts';
 import { isRecord } from './json.ts';
 
@@ -48,6 +49,19 @@ export interface PodCidrPlan {
   readonly error: string;
 }
 
+/** The families of which a node should be given a CIDR. */
+export function lackingFamilies(
+  { listed, statuses }: NodePodCidrs,
+  families: readonly IpFamily[],
+  byDemand: boolean,
+): IpFamily[] {
+  return families.filter((family) => {
+    const own = listed.filter((text) => podCidrOf(text)?.family === family);
+    const live = byDemand ? own.filter((text) => statuses.get(text) !== 'released') : own;
+    return live.length === 0 || (byDemand && live.every((text) => statuses.get(text) === 'depleted'));
+  });
+}
+
 /**
  * What a node should have: one CIDR of each family, and by demand another one when all are depleted; what it has given back
  * goes. Takes from the pools what it adds.
@@ -66,12 +80,8 @@ export function planPodCidrs(
   const errors: string[] = [];
   // What the agent has not struck from its report yet it would take for something that it has given back.
   const avoid = new Set([...statuses].filter(([, status]) => status === 'released').map(([text]) => text));
-  for (const family of pools.families) {
-    const isOfFamily = (text: string) => podCidrOf(text)?.family === family;
-    if (added.some(isOfFamily)) continue;
-    const live = kept.filter(isOfFamily);
-    const isLow = byDemand && live.every((text) => statuses.get(text) === 'depleted');
-    if (live.length > 0 && !isLow) continue;
+  for (const family of lackingFamilies(node, pools.families, byDemand)) {
+    if (added.some((text) => podCidrOf(text)?.family === family)) continue;
     const cidr = pools.allocate(name, family, avoid);
     if (cidr !== undefined) added.push(cidr);
     else errors.push(`the pools have no IPv${family} Pod CIDR left`);

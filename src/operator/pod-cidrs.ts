@@ -3,7 +3,14 @@ import type { Log } from '../lib/log.ts';
 import type { ClusterPools } from '../network/ipam/index.ts';
 import { followKind } from './follow-kind.ts';
 import { isOlder } from './live-objects.ts';
-import { heldBy, type NodePodCidrs, nodePodCidrs, type PodCidrPlan, planPodCidrs } from './pod-cidrs-of-node.ts';
+import {
+  heldBy,
+  lackingFamilies,
+  type NodePodCidrs,
+  nodePodCidrs,
+  type PodCidrPlan,
+  planPodCidrs,
+} from './pod-cidrs-of-node.ts';
 import { type Reaction, WriteQueue } from './write-queue.ts';
 
 export interface PodCidrsOptions {
@@ -20,6 +27,9 @@ export interface PodCidrsOptions {
  * Gives Pod CIDRs to CiliumNodes. A CIDR is a node's from the moment at which it is chosen, whatever becomes of the write,
  * until an object is seen that has it no more: no answer that is lost gives it to two. Every write names the version of the
  * object that it was made for.
+ *
+ * A leader before us may have sent a write that has not arrived yet. It is for a node that lacks something, at the version that
+ * we know as well: so these nodes are written to first, which voids it, and only then anything is given out.
  */
 export class PodCidrs {
   readonly #options: PodCidrsOptions;
@@ -27,10 +37,14 @@ export class PodCidrs {
   readonly #nodes = new Map<string, NodePodCidrs>();
   /** By node: given, and not seen in its object yet. */
   readonly #pending = new Map<string, Set<string>>();
+  /** Nodes, with their versions, for which a write of a leader before us may still be under way. */
+  readonly #unfenced = new Map<string, string>();
   /** Those for whom the pools had nothing. */
   readonly #hungry = new Set<string>();
   #pools: ClusterPools;
   #abort = new AbortController();
+  /** Different in each term. */
+  #term = '';
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: PodCidrsOptions) {
@@ -56,6 +70,8 @@ export class PodCidrs {
   start(): void {
     this.#abort = new AbortController();
     this.#pools = this.#options.pools();
+    this.#term = new Date().toISOString();
+    let isFenced = false;
     this.#running = followKind({
       client: this.#options.client,
       kind: 'CiliumNode',
@@ -64,6 +80,8 @@ export class PodCidrs {
       set: (object) => this.#queue.add(this.#set(object)),
       delete: (name) => this.#delete(name),
       complete: () => {
+        if (!isFenced) this.#fence();
+        isFenced = true;
         this.#queue.start();
         for (const name of this.#nodes.keys()) this.#queue.add(name);
       },
@@ -76,6 +94,7 @@ export class PodCidrs {
     this.#nodes.clear();
     this.#pending.clear();
     this.#hungry.clear();
+    this.#unfenced.clear();
   }
 
   async idle(): Promise<void> {
@@ -88,6 +107,7 @@ export class PodCidrs {
     const known = this.#nodes.get(name);
     if (known?.uid === node.uid && isOlder(node.resourceVersion, known.resourceVersion)) return name;
     this.#nodes.set(name, node);
+    if (this.#unfenced.get(name) !== node.resourceVersion) this.#voided(name);
     const held = heldBy(node);
     const pending = this.#pending.get(name) ?? new Set();
     for (const text of held) {
@@ -104,8 +124,22 @@ export class PodCidrs {
     this.#nodes.delete(name);
     this.#pending.delete(name);
     this.#hungry.delete(name);
+    this.#voided(name);
     this.#queue.drop(name);
     this.#free(() => this.#pools.releaseAll(name));
+  }
+
+  #fence(): void {
+    const { families } = this.#pools;
+    for (const [name, node] of this.#nodes)
+      if (lackingFamilies(node, families, this.#options.byDemand).length > 0)
+        this.#unfenced.set(name, node.resourceVersion);
+  }
+
+  /** Whatever was under way to this node is void. */
+  #voided(name: string): void {
+    if (!this.#unfenced.delete(name) || this.#unfenced.size > 0) return;
+    for (const each of this.#nodes.keys()) this.#queue.add(each);
   }
 
   #free(release: () => void): void {
@@ -116,6 +150,7 @@ export class PodCidrs {
   #prepare(name: string): (() => Promise<void>) | undefined {
     const node = this.#nodes.get(name);
     if (node === undefined) return undefined;
+    if (this.#unfenced.size > 0) return this.#unfenced.has(name) ? () => this.#touch(node) : undefined;
     const plan = planPodCidrs(node, this.#pools, this.#options.byDemand, this.#pending.get(name) ?? new Set());
     const added = plan.podCidrs.filter((text) => !node.listed.includes(text));
     if (added.length > 0) this.#pending.set(name, new Set(added));
@@ -124,6 +159,18 @@ export class PodCidrs {
     const differs = !sameTexts(plan.podCidrs, node.listed);
     if (!differs && plan.error === node.error) return undefined;
     return () => this.#write(node, plan, differs);
+  }
+
+  async #touch(node: NodePodCidrs): Promise<void> {
+    const { name } = node;
+    const answer = await this.#options.client.request<RawObject>({
+      method: 'PATCH',
+      path: pathOf('CiliumNode', { name }),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { ...versionOf(node), annotations: { [termAnnotation]: this.#term } } },
+      signal: this.#abort.signal,
+    });
+    if (this.#nodes.get(name)?.uid === node.uid) this.#set(answer);
   }
 
   async #write(node: NodePodCidrs, { podCidrs, error }: PodCidrPlan, differs: boolean): Promise<void> {
@@ -156,6 +203,8 @@ export class PodCidrs {
   #failed(name: string, error: unknown): Reaction {
     if (this.#abort.signal.aborted || !this.#nodes.has(name)) return 'drop';
     const fault = error instanceof KubeFault ? error : undefined;
+    // What the API server finds wrong with the object it would find wrong with any write.
+    if (fault?.code === 'KUBE_INVALID') this.#voided(name);
     // Gone: the watch tells.
     if (fault?.code === 'KUBE_NOT_FOUND') return { after: 5_000 };
     // The watch brings what was written in between, and it is looked at again.
@@ -165,6 +214,9 @@ export class PodCidrs {
     return fault === undefined || fault.transient ? 'back off' : { after: 30_000 };
   }
 }
+
+/** Since when the leader that wrote last has been leading: of no use but to make a new version of the object. */
+const termAnnotation = 'ipam.sluice.dev/term';
 
 /** With the uid, a node that was made anew under the same name is another one. */
 const versionOf = ({ uid, resourceVersion }: NodePodCidrs) => ({ uid, resourceVersion });
