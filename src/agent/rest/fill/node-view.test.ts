@@ -234,6 +234,16 @@ describe('the API’s view of a node', () => {
     assert.equal(view.endpoint(19), undefined);
   });
 
+  it('has addresses, with the node that they are behind', () => {
+    assert.deepEqual(
+      [...view.ipcache()].map(({ prefix, hostIp, source }) => [prefix, hostIp, source]),
+      [
+        ['10.0.0.17/32', undefined, 'local'],
+        ['10.0.1.5/32', '192.168.0.2', 'custom-resource'],
+      ],
+    );
+  });
+
   it('has the rules of all kinds of policies', () => {
     const { rules } = view.policy();
     assert.deepEqual(

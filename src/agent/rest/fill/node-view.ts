@@ -1,4 +1,5 @@
 import { FlowHub } from '../../../flows/index.ts';
+import type { IpcacheSource } from '../../../network/identity/index.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import { endpointView } from './endpoint-fill.ts';
 import { flowContext } from './flow-fill.ts';
@@ -8,6 +9,14 @@ import { mapViews } from './map-fill.ts';
 import { nodeViews } from './node-fill.ts';
 import type { NodeSources } from './node-sources.ts';
 import { policyRuleViews } from './policy-fill.ts';
+
+/** As Cilium names who says what an address is. */
+const sourceNames = {
+  local: 'local',
+  node: 'custom-resource',
+  endpoint: 'custom-resource',
+  policy: 'generated',
+} as const satisfies Record<IpcacheSource, string>;
 
 /** The API's view of a running node. The ring buffer's reader feeds its `flows`. */
 export function nodeView(sources: NodeSources): DatapathView {
@@ -33,7 +42,7 @@ export function nodeView(sources: NodeSources): DatapathView {
         yield {
           prefix,
           identity,
-          source,
+          source: sourceNames[source],
           ...(tunnelEndpoint === undefined ? {} : { hostIp: tunnelEndpoint }),
           ...(pod === undefined ? {} : { pod }),
         };

@@ -10,7 +10,7 @@ export interface IpcacheView {
   readonly identity: number;
   /** The node that it is behind; none for what is not in the cluster. */
   readonly hostIp?: string;
-  /** Who says so: `k8s`, `custom-resource`, `local`, `generated`. */
+  /** Who says so: `custom-resource`, `local`, `generated`. */
   readonly source: string;
   /** The pod that has it. */
   readonly pod?: { readonly namespace: string; readonly name: string };
