@@ -6,6 +6,7 @@
 export { type Answer, evaluate, type Party, type Question, type World } from './evaluate.ts';
 export { PolicyEngine } from './policy-engine.ts';
 export type {
+  ChangeStep,
   EnforcementMode,
   EngineChanges,
   EngineOptions,

@@ -26,6 +26,12 @@ interface Entry extends PeerSet {
   members: BitSet;
 }
 
+/** What a set is to select from now on. */
+interface Resolved {
+  readonly set: Entry;
+  readonly selectors: readonly CachedSelector[];
+}
+
 /** Sources of peers that are not selectors by themselves: they change without the policy. */
 export interface PeerSources {
   readonly prefixes: NamedPrefixes;
@@ -91,21 +97,26 @@ export class PeerSets {
     this.#known.delete(at);
   }
 
-  /**
-   * Sources changed: what the sets with these keys select anew. `replaced` selectors are to be released when nobody reads
-   * them any more. Places that a set gained or lost are told to `touched`.
-   */
-  resolveAgain(sources: Iterable<string>, touched: (at: number) => void): CachedSelector[] {
-    const replaced: CachedSelector[] = [];
+  /** Sources changed: what the sets with these keys select now. In force with {@link use}. */
+  resolveAgain(sources: Iterable<string>): Resolved[] {
     const sets = new Set<Entry>();
     for (const source of sources) for (const set of this.#bySource.get(source) ?? []) sets.add(set);
-    for (const set of sets) {
+    return Array.from(sets, (set) => ({
+      set,
+      selectors: this.#resolve(set.peers as readonly Peer[]).map((term) => this.#cache.acquire(term)),
+    }));
+  }
+
+  /** Places that a set gained or lost are told to `touched`. Returns selectors that are to be released when nobody reads them any more. */
+  use(resolved: readonly Resolved[], touched: (at: number) => void): CachedSelector[] {
+    const replaced: CachedSelector[] = [];
+    for (const { set, selectors } of resolved) {
       const before = set.selectors;
-      set.selectors = this.#resolve(set.peers as readonly Peer[]).map((term) => this.#cache.acquire(term));
       replaced.push(...before);
-      for (const selector of before) if (!set.selectors.includes(selector)) selector.members.each(touched);
-      for (const selector of set.selectors) if (!before.includes(selector)) selector.members.each(touched);
-      set.members = this.#membersOf(set.peers, set.selectors);
+      set.selectors = selectors;
+      set.members = this.#membersOf(set.peers, selectors);
+      for (const selector of before) if (!selectors.includes(selector)) selector.members.each(touched);
+      for (const selector of selectors) if (!before.includes(selector)) selector.members.each(touched);
     }
     return replaced;
   }

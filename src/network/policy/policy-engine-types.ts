@@ -16,16 +16,24 @@ export interface EngineOptions {
 }
 
 /**
- * What a flush changed. To let nothing through that no policy allows, and to drop nothing that one does, apply in this order: upserts
- * of all subjects; `prefixes.added` (in the order given: the longest first) and `prefixes.removed` (the shortest first);
- * removals of all subjects; then generations and enforcement.
+ * Changes to write in this order: upserts of all subjects, prefixes that were added, prefixes that were removed, removals of all
+ * subjects, then generations and enforcement. Lists are in their order, too.
+ */
+export interface ChangeStep {
+  readonly subjects: readonly SubjectChange[];
+  /** Networks whose addresses are an identity of their own from now on (the longest first), or no longer (the shortest first). */
+  readonly prefixes: { readonly added: readonly CidrIdentity[]; readonly removed: readonly CidrIdentity[] };
+}
+
+/**
+ * What a flush changed, in up to three steps, one to be written after the other: networks that policies now tell apart become
+ * identities, with what they were allowed before; then policies change; then networks that nothing tells apart any more
+ * are identities no longer. So at no moment does anything pass that neither the old policies nor the new ones let pass.
  */
 export interface EngineChanges {
   /** Rises with each change of a policy. */
   readonly revision: number;
-  readonly subjects: readonly SubjectChange[];
-  /** Networks whose addresses are an identity of their own from now on, or no longer. */
-  readonly prefixes: { readonly added: readonly CidrIdentity[]; readonly removed: readonly CidrIdentity[] };
+  readonly steps: readonly ChangeStep[];
 }
 
 /** One selector that is in use, for `policy selectors`. */

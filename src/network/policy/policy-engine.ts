@@ -19,6 +19,7 @@ import { formatPort } from './peer-classes.ts';
 import { PeerPorts } from './peer-ports.ts';
 import { PeerSets } from './peer-set.ts';
 import type {
+  ChangeStep,
   EnforcementMode,
   EngineChanges,
   EngineOptions,
@@ -190,22 +191,33 @@ export class PolicyEngine {
     }
   }
 
+  /** Brings everything up to date. */
   flush(): EngineChanges {
-    this.#flushIdentities();
     const released: RuleRef[] = [];
-    const rework = this.#flushPolicies(released);
-    const changes = [...rework].map(([subject, keys]) => this.#rework(subject, keys));
-    const replaced = this.#sets.resolveAgain(this.#newSources, (at) => this.#mark(at));
+    const changes = Array.from(this.#flushPolicies(released), ([subject, keys]) => this.#rework(subject, keys));
+    const resolved = this.#sets.resolveAgain(this.#newSources);
     this.#newSources.clear();
+    // Old policies, new networks: each has what the larger one has that it is taken from.
+    this.#judge((subject) => !this.#newSubjects.has(subject));
+    const split = this.#step();
 
+    this.#flushIdentities();
+    const replaced = this.#sets.use(resolved, (at) => this.#mark(at));
     if (this.#dirtyCount > 0) this.#sets.refresh();
     for (const { subject, removed, added } of changes) {
       for (const slot of removed) subject.removeSlot(slot);
       for (const slot of added) subject.addSlot(slot);
     }
     this.#judge((subject) => !this.#newSubjects.has(subject));
+    const changed = this.#step(new Set(changes.filter((change) => change.enforced).map(({ subject }) => subject)));
+
+    // Networks that no policy tells from the larger one any more.
     this.#forget(changes, replaced, released);
-    return this.#settle(changes);
+    this.#judge(() => true);
+    const merged = this.#step();
+    this.#newSubjects.clear();
+    this.#identities.settle();
+    return { revision: this.#revision, steps: [split, changed, merged].filter((step) => step !== undefined) };
   }
 
   #subject(kind: 'endpoint' | 'host', labels: Labels, namedPorts: readonly NamedPort[]): SubjectPolicy {
@@ -296,9 +308,10 @@ export class PolicyEngine {
     });
   }
 
-  /** Places about which something is different, for subjects that were there before. */
+  /** Asks the subjects anew about all places where something is different. */
   #judge(which: (subject: SubjectState) => boolean): void {
     if (this.#dirtyCount === 0) return;
+    this.#sets.refresh();
     for (const subject of this.#subjects.values()) {
       if (!which(subject)) continue;
       if (this.#dirtyCount > 64) subject.judgeAll(this.#dirty);
@@ -316,24 +329,22 @@ export class PolicyEngine {
     this.#goneSubjects.clear();
     for (const selector of replaced) this.#cache.release(selector);
     for (const ref of released) this.#numbers.release(ref);
-    if (this.#dirtyCount > 0) this.#sets.refresh();
-    this.#judge(() => true);
   }
 
-  #settle(changes: readonly SlotChange[]): EngineChanges {
-    const enforced = new Set(changes.filter((change) => change.enforced).map(({ subject }) => subject));
+  /** All that changed since the last step. With `enforced`, the one in which policies do, not only what is an identity of its own. */
+  #step(enforced?: ReadonlySet<SubjectState>): ChangeStep | undefined {
     const subjects: SubjectChange[] = [];
     for (const subject of this.#subjects.values()) {
-      const change = subject.settle(enforced.has(subject) || this.#newSubjects.has(subject));
+      const isNew = enforced !== undefined && this.#newSubjects.has(subject);
+      const change = subject.settle(isNew || enforced?.has(subject) === true, enforced !== undefined);
       if (change !== undefined) subjects.push(change);
     }
-    this.#newSubjects.clear();
-    this.#identities.settle();
     const added = this.#added.sort((a, b) => b.prefix.length - a.prefix.length);
     const removed = this.#removed.sort((a, b) => a.prefix.length - b.prefix.length);
     this.#added = [];
     this.#removed = [];
-    return { revision: this.#revision, subjects, prefixes: { added, removed } };
+    if (subjects.length + added.length + removed.length === 0) return undefined;
+    return { subjects, prefixes: { added, removed } };
   }
 
   #network(change: 'acquire' | 'release', prefix: Prefix): void {

@@ -26,7 +26,7 @@ export interface SubjectPolicy {
   readonly labels: Labels;
   readonly namedPorts: readonly NamedPort[];
   readonly enforcement: Readonly<Record<Direction, Enforcement>>;
-  /** Rises with each flush that changed anything of it. Connections that were allowed under a lower one are judged again. */
+  /** Rises with each change of what is allowed. Connections that were allowed under a lower one are judged again. */
   readonly generation: number;
   /** Of the last flush. One entry for each key ({@link entryKey}). */
   entries(): Iterable<PolicyEntry>;

@@ -106,8 +106,11 @@ export class SubjectState implements SubjectPolicy {
     }
   }
 
-  /** What became of all since the last time; undefined where nothing did. */
-  settle(enforcementChanged: boolean): SubjectChange | undefined {
+  /**
+   * What became of all since the last time; undefined where nothing did. `policyChanged`: what was allowed before may not be now, so
+   * it is a new generation.
+   */
+  settle(enforcementChanged: boolean, policyChanged: boolean): SubjectChange | undefined {
     const upserts: PolicyEntry[] = [];
     const removals: PolicyEntry[] = [];
     for (const [at, before] of this.#before) {
@@ -119,7 +122,7 @@ export class SubjectState implements SubjectPolicy {
     this.#retired = [];
     if (this.#classes.size > this.#keepAt) this.#tidy();
     if (upserts.length === 0 && removals.length === 0 && !enforcementChanged) return undefined;
-    this.generation++;
+    if (policyChanged) this.generation++;
     upserts.sort((a, b) => strength[b.verdict] - strength[a.verdict]);
     removals.sort((a, b) => strength[a.verdict] - strength[b.verdict]);
     return { subject: this, upserts, removals, enforcementChanged };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { covers, type Prefix, parsePrefix } from '../../identity/index.ts';
 import { strength } from '../class-entries.ts';
-import type { EngineChanges, PolicyEngine, SubjectPolicy } from '../index.ts';
+import type { ChangeStep, EngineChanges, PolicyEngine, SubjectPolicy } from '../index.ts';
 import { type Direction, entryKey, type PolicyEntry, type Verdict } from '../policy-entry.ts';
 
 /** What the kernel holds after these changes, and what its programs make of a packet. */
@@ -18,7 +18,11 @@ export class Kernel {
   }
 
   /** In the order that is asked for; `afterEach` sees the kernel after each single write. */
-  apply({ subjects, prefixes }: EngineChanges, afterEach: () => void = () => undefined): void {
+  apply({ steps }: EngineChanges, afterEach: () => void = () => undefined): void {
+    for (const step of steps) this.#write(step, afterEach);
+  }
+
+  #write({ subjects, prefixes }: ChangeStep, afterEach: () => void): void {
     for (const { subject, upserts } of subjects) {
       const map = this.maps.get(subject.id) ?? new Map<string, PolicyEntry>();
       this.maps.set(subject.id, map);
