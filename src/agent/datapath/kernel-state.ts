@@ -13,7 +13,7 @@ import { equal } from '../../lib/equal.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Endpoint } from '../../network/endpoint/index.ts';
 import { reserved } from '../../network/identity/index.ts';
-import type { EngineChanges, PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
+import type { ChangeStep, EngineChanges, PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
 import { hostPrefix, type Ipcache, type PrefixChange } from '../../network/routing/index.ts';
 import { addressValue, endpointValue, ipcachePair, prefixKey } from './encode.ts';
 import { PolicyMapsWriter } from './policy-maps-writer.ts';
@@ -118,14 +118,14 @@ export class KernelState {
     const { engine, ipcache } = this.#options;
     const changes = engine.flush();
     this.#revision = changes.revision;
-    for (const { subject, upserts } of changes.subjects) this.policies.upsert(subject, upserts);
-    for (const { prefix, id } of changes.prefixes.added)
-      ipcache.set(`policy ${prefix.text}`, [{ prefix: prefix.text, identity: id, source: 'policy' }]);
-    for (const { prefix } of changes.prefixes.removed) ipcache.set(`policy ${prefix.text}`, []);
-    const prefixes = ipcache.changes();
-    if (this.#started) this.#writePrefixes(prefixes);
+    // An address is an endpoint's once policies have the entries of the endpoint's identity.
+    let said = ipcache.changes();
+    for (const step of changes.steps) {
+      this.#writeStep(step, step.kind === 'policies' ? said : []);
+      if (step.kind === 'policies') said = [];
+    }
+    if (this.#started) this.#writePrefixes(said);
     else this.#replacePrefixes();
-    for (const { subject, removals } of changes.subjects) this.policies.remove(subject, removals);
     const released: SubjectPolicy[] = [];
     const written: [number, EndpointValue][] = [];
     for (const [ifindex, placed] of this.#placed) {
@@ -201,6 +201,17 @@ export class KernelState {
       (this.#audit ? EndpointFlag.audit : 0) |
       (chained ? EndpointFlag.chained : 0)
     );
+  }
+
+  #writeStep({ subjects, prefixes: { added, removed } }: ChangeStep, said: readonly PrefixChange[]): void {
+    const { ipcache } = this.#options;
+    for (const { subject, upserts } of subjects) this.policies.upsert(subject, upserts);
+    for (const { prefix, id } of added)
+      ipcache.set(`policy ${prefix.text}`, [{ prefix: prefix.text, identity: id, source: 'policy' }]);
+    for (const { prefix } of removed) ipcache.set(`policy ${prefix.text}`, []);
+    const changes = [...said, ...ipcache.changes()];
+    if (this.#started) this.#writePrefixes(changes);
+    for (const { subject, removals } of subjects) this.policies.remove(subject, removals);
   }
 
   #writePrefixes(changes: readonly PrefixChange[]): void {

@@ -20,6 +20,8 @@ export interface EngineOptions {
  * subjects, then generations and enforcement. Lists are in their order, too.
  */
 export interface ChangeStep {
+  /** `policies`: in this one identities of endpoints come and go as well, and whatever else is not a network. */
+  readonly kind: 'networks come' | 'policies' | 'networks go';
   readonly subjects: readonly SubjectChange[];
   /** Networks whose addresses are an identity of their own from now on (the longest first), or no longer (the shortest first). */
   readonly prefixes: { readonly added: readonly CidrIdentity[]; readonly removed: readonly CidrIdentity[] };

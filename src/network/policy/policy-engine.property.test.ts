@@ -9,7 +9,7 @@ import { addresses } from './testing/arbitrary.ts';
 import { describeEntries, Kernel } from './testing/lookup.ts';
 import { allowLocalhost, Model, newEngine, type Write, writeArbitrary } from './testing/model.ts';
 
-const runs = Number(process.env.FC_RUNS ?? 150);
+const runs = Number(process.env.FC_RUNS ?? 60);
 
 function play(writes: readonly Write[]) {
   const engine = newEngine();
@@ -101,13 +101,13 @@ describe('policy engine, properties', function () {
         const judge = (by: Kernel, subject: SubjectPolicy) =>
           addresses.flatMap((address) =>
             (['ingress', 'egress'] as const).flatMap((direction) =>
-              packets.map(([protocol, port]) => {
+              few.map(([protocol, port]) => {
                 const packet = { direction, identity: by.identityOf(address), protocol, port };
                 return by.judge(subject, packet).verdict;
               }),
             ),
           );
-        for (const subject of old) {
+        for (const subject of [...old].slice(0, 2)) {
           const from = judge(kernel, subject);
           const to = judge(target, subject);
           const now = new Kernel(kernel);
@@ -162,6 +162,9 @@ const packets: readonly (readonly [number, number])[] = [
   [58, 128],
   [47, 0],
 ];
+
+/** For what looks at the kernel after each single write. */
+const few = packets.filter(([protocol, port]) => protocol !== 6 || [53, 80, 443].includes(port));
 
 function parties(engine: PolicyEngine, kernel: Kernel, model: Model): { party: Party; identity: number }[] {
   const known = [...model.identities].map(([identity, labels]) => ({

@@ -199,7 +199,7 @@ export class PolicyEngine {
     this.#newSources.clear();
     // Old policies, new networks: each has what the larger one has that it is taken from.
     this.#judge((subject) => !this.#newSubjects.has(subject));
-    const split = this.#step();
+    const split = this.#step('networks come');
 
     this.#flushIdentities();
     const replaced = this.#sets.use(resolved, (at) => this.#mark(at));
@@ -209,12 +209,15 @@ export class PolicyEngine {
       for (const slot of added) subject.addSlot(slot);
     }
     this.#judge((subject) => !this.#newSubjects.has(subject));
-    const changed = this.#step(new Set(changes.filter((change) => change.enforced).map(({ subject }) => subject)));
+    const changed = this.#step(
+      'policies',
+      new Set(changes.filter((change) => change.enforced).map(({ subject }) => subject)),
+    );
 
     // Networks that no policy tells from the larger one any more.
     this.#forget(changes, replaced, released);
     this.#judge(() => true);
-    const merged = this.#step();
+    const merged = this.#step('networks go');
     this.#newSubjects.clear();
     this.#identities.settle();
     return { revision: this.#revision, steps: [split, changed, merged].filter((step) => step !== undefined) };
@@ -331,12 +334,12 @@ export class PolicyEngine {
     for (const ref of released) this.#numbers.release(ref);
   }
 
-  /** All that changed since the last step. With `enforced`, the one in which policies do, not only what is an identity of its own. */
-  #step(enforced?: ReadonlySet<SubjectState>): ChangeStep | undefined {
+  /** All that changed since the last step; `enforced`: subjects of which that did. */
+  #step(kind: ChangeStep['kind'], enforced: ReadonlySet<SubjectState> = new Set()): ChangeStep | undefined {
     const subjects: SubjectChange[] = [];
     for (const subject of this.#subjects.values()) {
-      const isNew = enforced !== undefined && this.#newSubjects.has(subject);
-      const change = subject.settle(isNew || enforced?.has(subject) === true, enforced !== undefined);
+      const isNew = kind === 'policies' && this.#newSubjects.has(subject);
+      const change = subject.settle(isNew || enforced.has(subject), kind === 'policies');
       if (change !== undefined) subjects.push(change);
     }
     const added = this.#added.sort((a, b) => b.prefix.length - a.prefix.length);
@@ -344,7 +347,7 @@ export class PolicyEngine {
     this.#added = [];
     this.#removed = [];
     if (subjects.length + added.length + removed.length === 0) return undefined;
-    return { subjects, prefixes: { added, removed } };
+    return { kind, subjects, prefixes: { added, removed } };
   }
 
   #network(change: 'acquire' | 'release', prefix: Prefix): void {
