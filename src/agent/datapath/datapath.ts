@@ -93,7 +93,6 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   setSysctls(options.families);
   const maps = parts.add('maps', openMaps(bpf, kernel, { directory: options.bpffs, sizes: options.mapSizes }));
   const programs = parts.add('programs', loadPrograms(bpf, kernel, maps));
-  maps.finishReplacing();
 
   let devices = readNodeDevices(netlink, options.devices);
   const mtu = () => options.mtu || devices.mtu;
@@ -198,6 +197,8 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     ...onDevices,
     ...kept.flatMap(({ endpoint }) => podHooks.map((hook) => ({ ifindex: endpoint.hostIfindex, hook }))),
   ]);
+  // All programs that write into them are ours by now.
+  maps.finishReplacing();
   peers.updateRoutes();
   parts.add('routes of Pod CIDRs', { close: ipam.observe(() => peers.updateRoutes()) });
   // What was told of endpoints that are gone.

@@ -6,6 +6,6 @@ export { type MapSizes, mapContents, type SizedMap } from './definitions.ts';
 export { objectDirectory } from './object-directory.ts';
 export { type DatapathMaps, type OpenMapsOptions, openMaps, type Replacement } from './open-maps.ts';
 export { PerCpuMap } from './per-cpu-map.ts';
-export { Pins, removePins } from './pins.ts';
+export { linksDirectory, Pins, removePins } from './pins.ts';
 export { type PolicyMap, PolicyMaps } from './policy-maps.ts';
 export { type Refusal, TypedMap } from './typed-map.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync } from 'node:fs';
-import { Direction, PolicyVerdict } from '../../gen/abi.ts';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { Abi, Direction, PolicyVerdict } from '../../gen/abi.ts';
 import { bytes, type Layout, u32, u64 } from '../../lib/layout.ts';
 import { type Bpf, MapFlag, MapType } from '../sys/bpf-calls.ts';
 import { openKernel } from '../sys/kernel.ts';
@@ -135,11 +135,14 @@ describe('maps', () => {
     const first = open();
     first.endpoints.set(7, endpoint(42));
     first.ipcache4.set({ prefixlen: 24, address: Uint8Array.of(10, 0, 1, 0) }, ipcacheEntry(300));
-    const second = open({ endpoints: 128, ipcache4: 2048 });
+    first.policies.create(3, (map) => map.set(policy.key, policy.entry));
+    const second = open({ endpoints: 128, ipcache4: 2048, policies: 32 });
     assert.deepEqual(second.replaced, [
       { map: 'endpoints', reason: 'max_entries 64 -> 128', copied: 1 },
       { map: 'ipcache4', reason: 'max_entries 1024 -> 2048', copied: 1 },
+      { map: 'policies', reason: 'max_entries 16 -> 32', copied: 1 },
     ]);
+    assert.deepEqual(second.policies.get(3)?.get(policy.key), policy.entry);
     assert.deepEqual(second.endpoints.get(7), endpoint(42));
     assert.equal(second.ipcache4.get({ prefixlen: 24, address: Uint8Array.of(10, 0, 1, 0) })?.identity, 300);
     // Written by programs that are still attached with the old map.
@@ -150,10 +153,37 @@ describe('maps', () => {
     assert.deepEqual(second.endpoints.get(7), endpoint(42), 'what is in the new one is newer');
   });
 
+  it('what was written for programs of another version is not read by ours', () => {
+    const first = open();
+    const ours = first.config.get(0);
+    assert.ok(ours);
+    first.endpoints.set(7, endpoint(42));
+    first.config.set(0, { ...ours, version: Abi.abiVersion });
+    assert.deepEqual(open().replaced, []);
+    first.config.set(0, { ...ours, version: Abi.abiVersion + 1 });
+    const second = open();
+    assert.equal(second.replaced.length, second.fds.size);
+    assert.deepEqual(new Set(second.replaced.map(({ copied }) => copied)), new Set([undefined]));
+    assert.equal(second.endpoints.get(7), undefined);
+    second.finishReplacing();
+    assert.equal(second.endpoints.get(7), undefined);
+    assert.deepEqual(first.endpoints.get(7), endpoint(42), 'the programs that are attached still see theirs');
+  });
+
+  it('pins that nobody knows any more are taken away, once the new programs are in force', () => {
+    const maps = open();
+    new Pins(bpf, kernel, `${directory}/links`);
+    new Pins(bpf, kernel, directory).set('of_a_former_version', maps.config.fd);
+    const again = open();
+    assert.ok(existsSync(`${directory}/of_a_former_version`));
+    again.finishReplacing();
+    assert.ok(!existsSync(`${directory}/of_a_former_version`));
+    assert.deepEqual(new Set(readdirSync(directory)), new Set([...again.fds.keys(), 'links']));
+  });
+
   it('policy maps are put in full, replaced whole, and found again', () => {
     const maps = open();
-    const key = { prefixlen: 64, identity: 300, direction: Direction.ingress, protocol: 6, port: 80 };
-    const entry = { verdict: PolicyVerdict.allow, prefixlen: 64, proxyPort: 0, rule: 5, packets: 0n, bytes: 0n };
+    const { key, entry } = policy;
     assert.equal(maps.policies.get(3), undefined);
     maps.policies.create(3, (map) => map.set(key, entry));
     assert.deepEqual(maps.policies.get(3)?.get(key), entry);
@@ -183,6 +213,11 @@ describe('maps', () => {
     assert.throws(() => new Pins(bpf, kernel, '/tmp/sluice-no-bpffs'), { code: 'BPFFS' });
   });
 });
+
+const policy = {
+  key: { prefixlen: 64, identity: 300, direction: Direction.ingress, protocol: 6, port: 80 },
+  entry: { verdict: PolicyVerdict.allow, prefixlen: 64, proxyPort: 0, rule: 5, packets: 0n, bytes: 0n },
+};
 
 function endpoint(id: number) {
   return {

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
+import { Abi } from '../../gen/abi.ts';
 import { Fault } from '../../lib/fault.ts';
+import { u32 } from '../../lib/layout.ts';
 import { type Bpf, type BpfObject, LoadError, type MapInfo } from '../sys/bpf-calls.ts';
 import type { Kernel } from '../sys/kernel-calls.ts';
 import { type MapSizes, typedMaps } from './definitions.ts';
 import { copyMap, isCopied } from './migrate.ts';
 import { objectDirectory } from './object-directory.ts';
-import { Pins } from './pins.ts';
+import { linksDirectory, Pins } from './pins.ts';
 
 export interface OpenMapsOptions {
   /** In a BPF file system: `/sys/fs/bpf/sluice`. */
@@ -23,7 +25,7 @@ export interface DatapathMaps extends ReturnType<typeof typedMaps> {
   readonly replaced: readonly Replacement[];
   /**
    * To be called once the programs that use these maps are in force: brings over what the old programs wrote meanwhile into maps
-   * that were replaced.
+   * that were replaced, and takes away pins of maps that there are no longer.
    */
   finishReplacing(): void;
   /** Closes the descriptors; the pins stay. */
@@ -40,18 +42,22 @@ export interface Replacement {
 
 /**
  * The maps of the datapath: the pinned ones where they are as they should be, new ones where not, pinned under the same names.
- * A map of another size is replaced by one with the same contents.
+ * A map of another size is replaced by one with the same contents; maps for another version of the programs by empty ones, which the
+ * programs that are attached do not see.
  * @throws Fault BPF_LOAD, BPFFS, PIN_..., MAP_LAYOUT
  */
 export function openMaps(bpf: Bpf, kernel: Kernel, options: OpenMapsOptions): DatapathMaps {
   const { directory, sizes = {}, objects = objectDirectory() } = options;
   const pins = new Pins(bpf, kernel, directory);
   const path = join(objects, 'abi.bpf.o');
+  const sameAbi = hasOurAbi(bpf, kernel, pins);
   // Only to know what they are to be like: nothing of it is kept. Maps of a million entries are not made for that.
   const wanted = definitions(bpf, path, sizes);
   const reused = new Map<string, number>();
   const old = new Map<string, { fd: number; reason: string }>();
   let object: BpfObject | undefined;
+  const copy = (from: number, to: number) =>
+    sameAbi && isCopied(bpf.mapInfo(from), bpf.mapInfo(to)) ? copyMap(bpf, kernel, from, to) : undefined;
   const closeAll = () => {
     for (const fd of reused.values()) kernel.close(fd);
     for (const { fd } of old.values()) kernel.close(fd);
@@ -62,16 +68,15 @@ export function openMaps(bpf: Bpf, kernel: Kernel, options: OpenMapsOptions): Da
       const fd = pins.open(name);
       if (fd === undefined) continue;
       const reason = difference(bpf.mapInfo(fd), definition);
-      if (reason === undefined) reused.set(name, fd);
-      else old.set(name, { fd, reason });
+      if (reason === undefined && sameAbi) reused.set(name, fd);
+      else old.set(name, { fd, reason: reason ?? 'of another version of the programs' });
     }
     object = load(bpf, path, { maps: reused, maxEntries: maxEntries(sizes) });
     const fds = new Map([...object.maps].filter(([name]) => wanted.has(name)));
     const replaced: Replacement[] = [];
     for (const [name, { fd, reason }] of old) {
       const target = fds.get(name) as number;
-      const copied = isCopied(bpf.mapInfo(fd), bpf.mapInfo(target)) ? copyMap(bpf, fd, target) : undefined;
-      replaced.push({ map: name, reason, copied });
+      replaced.push({ map: name, reason, copied: copy(fd, target) });
     }
     for (const [name, fd] of fds) if (!reused.has(name)) pins.set(name, fd);
     const maps = typedMaps(bpf, kernel, fds, sizes);
@@ -83,10 +88,11 @@ export function openMaps(bpf: Bpf, kernel: Kernel, options: OpenMapsOptions): Da
       finishReplacing: () => {
         for (const [name, { fd }] of old) {
           const target = fds.get(name) as number;
-          if (isCopied(bpf.mapInfo(fd), bpf.mapInfo(target))) copyMap(bpf, fd, target);
+          copy(fd, target);
           kernel.close(fd);
         }
         old.clear();
+        for (const name of pins.names()) if (!wanted.has(name) && name !== linksDirectory) pins.delete(name);
       },
       close: () => {
         maps.policies.close();
@@ -96,6 +102,22 @@ export function openMaps(bpf: Bpf, kernel: Kernel, options: OpenMapsOptions): Da
   } catch (error) {
     closeAll();
     throw error;
+  }
+}
+
+/** Whether what is pinned was written for the programs that we have. Where nothing is, or an agent ended before it wrote, it is. */
+function hasOurAbi(bpf: Bpf, kernel: Kernel, pins: Pins): boolean {
+  const fd = pins.open('config');
+  if (fd === undefined) return true;
+  try {
+    const { keySize, valueSize } = bpf.mapInfo(fd);
+    const value = new DataView(new ArrayBuffer(valueSize));
+    if (keySize !== u32.size || !bpf.lookup(fd, new Uint8Array(keySize), value)) return false;
+    // Since the first version it begins with the number of the version.
+    const version = value.getUint32(0, true);
+    return version === 0 || version === Abi.abiVersion;
+  } finally {
+    kernel.close(fd);
   }
 }
 

@@ -7,6 +7,9 @@ import { Errno, type Kernel } from '../sys/kernel-calls.ts';
 /** BPF_FS_MAGIC (include/uapi/linux/magic.h). */
 const bpffsMagic = 0xcafe4a11;
 
+/** Where links are pinned, below the maps. */
+export const linksDirectory = 'links';
+
 /**
  * One directory of pins in a BPF file system. A pin keeps a map or a link in the kernel while no process has it open. Names
  * may not have a dot: the kernel keeps these for itself.

@@ -63,6 +63,15 @@ describe('programs', () => {
     assert.equal(first.attachments.programId(ifindex, 'from_pod'), idOf(first, 'from_pod'));
     const second = load('tcx');
     assert.notEqual(idOf(second, 'from_pod'), idOf(first, 'from_pod'));
+    assert.equal(
+      second.attachments.programId(ifindex, 'from_pod'),
+      idOf(first, 'from_pod'),
+      'not before it is told to',
+    );
+    netns.run(() => {
+      second.attachments.attach(ifindex, 'from_pod');
+      second.attachments.attach(ifindex, 'to_pod');
+    });
     assert.equal(second.attachments.programId(ifindex, 'from_pod'), idOf(second, 'from_pod'));
     assert.equal(second.attachments.programId(ifindex, 'to_pod'), idOf(second, 'to_pod'));
     second.attachments.detach(ifindex, 'from_pod');

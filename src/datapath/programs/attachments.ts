@@ -22,14 +22,15 @@ export class Attachments {
   readonly #programs: ReadonlyMap<Hook, number>;
   #mode: AttachMode;
 
-  /** Replaces the programs of all links that are pinned, and forgets links whose device is gone. @throws Fault */
+  /** What is attached already stays as it is until it is attached anew; links whose device is gone are forgotten. @throws Fault */
   constructor(bpf: Bpf, kernel: Kernel, directory: string, programs: ReadonlyMap<Hook, number>, mode: AttachMode) {
     this.#bpf = bpf;
     this.#kernel = kernel;
     this.#pins = new Pins(bpf, kernel, directory);
     this.#programs = programs;
     this.#mode = mode;
-    for (const { ifindex, hook } of this.links()) this.#updateLink(ifindex, hook);
+    for (const { ifindex, hook } of this.links())
+      if (this.programId(ifindex, hook) === undefined) this.#pins.delete(pinName(ifindex, hook));
   }
 
   /** How programs are attached; `auto` until the first one is. */
@@ -111,12 +112,13 @@ export class Attachments {
     }
   }
 
-  /** False where there is no link, or it is of a device that is gone (whose number another one may have by now). */
+  /** Replaces the program in place. False where there is no link, or it is of a device that is gone (whose number another one may have by now). */
   #updateLink(ifindex: number, hook: Hook): boolean {
     const name = pinName(ifindex, hook);
     const link = this.#pins.open(name);
     if (link === undefined) return false;
     try {
+      // 0: the device is gone.
       if (this.#bpf.linkInfo(link).ifindex !== ifindex) {
         this.#pins.delete(name);
         return false;

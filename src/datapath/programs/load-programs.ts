@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Fault } from '../../lib/fault.ts';
-import { type DatapathMaps, objectDirectory } from '../maps/index.ts';
+import { type DatapathMaps, linksDirectory, objectDirectory } from '../maps/index.ts';
 import { type Bpf, type BpfObject, LoadError } from '../sys/bpf-calls.ts';
 import type { Kernel } from '../sys/kernel-calls.ts';
 import { type AttachMode, Attachments } from './attachments.ts';
@@ -24,8 +24,8 @@ export interface Programs {
 }
 
 /**
- * Loads every program with the maps that are open. Those that are attached already, by an agent before us, are replaced in
- * place: there is no packet that no program sees.
+ * Loads every program with the maps that are open. What an agent before us attached goes on until `attachments.attach` replaces it, in
+ * place: to be done when the maps say what they should, so that there is no packet that no program sees, or one that knows nothing.
  * @throws Fault BPF_LOAD with the verifier's last words
  */
 export function loadPrograms(
@@ -49,7 +49,7 @@ export function loadPrograms(
       if (fd === undefined) throw new Fault('BPF_LOAD', `${path}: it has no program ${hook}`);
       fds.set(hook, fd);
     }
-    const attachments = new Attachments(bpf, kernel, join(maps.directory, 'links'), fds, mode);
+    const attachments = new Attachments(bpf, kernel, join(maps.directory, linksDirectory), fds, mode);
     return { fds, attachments, duration: performance.now() - started, close };
   } catch (error) {
     close();
