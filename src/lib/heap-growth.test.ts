@@ -1,0 +1,25 @@
+import { strict as assert } from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+// Holds 60 MB, and replaces them piece by piece: 120 MB of garbage that was in use for long.
+const program = (setUp: string) => `
+  ${setUp}
+  const held = Array.from({ length: 6000 }, (_, i) => new Array(1250).fill(i));
+  for (let i = 0; i < 12000; i++) held[i % held.length] = new Array(1250).fill(i);
+`;
+
+function collections(setUp: string): number {
+  const args = ['--trace-gc', '--max-semi-space-size=8', '--input-type=module', '--eval', program(setUp)];
+  const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return stdout.split('\n').filter((line) => line.includes('Mark-Compact')).length;
+}
+
+describe('bounded growth of the heap', () => {
+  it('collects more often what was replaced', () => {
+    const module = JSON.stringify(join(import.meta.dirname, 'heap-growth.ts'));
+    const bounded = collections(`const { boundHeapGrowth } = await import(${module}); boundHeapGrowth();`);
+    assert.ok(bounded > collections(''));
+  });
+});
