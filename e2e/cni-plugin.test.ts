@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AddRequest, CniError, type CniHandler, type CniServer, cniCode, serveCni } from '../src/cni/index.ts';
 import { Fault } from '../src/lib/fault.ts';
 import { createLog } from '../src/lib/log.ts';
-import { type PluginRun, runPlugin } from './support/cni-plugin.ts';
+import { cniPlugin, type PluginRun, runPlugin } from './support/cni-plugin.ts';
+import { LabNetwork, type Netns } from './support/lab-network.ts';
 
 const config = { cniVersion: '1.1.0', name: 'sluice', type: 'sluice-cni' };
 const environment = {
@@ -173,5 +174,59 @@ describe('the CNI plugin', () => {
   it('speaks to a socket that is its owner’s alone', async () => {
     await serve({});
     assert.equal(statSync(socket).mode & 0o777, 0o600);
+  });
+});
+
+describe('the plugin as loopback', () => {
+  let folder: string;
+  let lab: LabNetwork;
+  let pod: Netns;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-cni-'));
+    symlinkSync(cniPlugin, join(folder, 'loopback'));
+    lab = new LabNetwork();
+    pod = lab.add('pod');
+    pod.ip('link', 'set', 'lo', 'down');
+  });
+  afterEach(() => {
+    lab.close();
+    rmSync(folder, { recursive: true });
+  });
+  const call = (command: string, changed: object = {}, netns = pod.path) =>
+    runPlugin(
+      { CNI_COMMAND: command, CNI_CONTAINERID: 'c1', CNI_NETNS: netns, CNI_IFNAME: 'lo' },
+      { cniVersion: '0.3.1', name: 'cni-loopback', type: 'loopback', ...changed },
+      undefined,
+      join(folder, 'loopback'),
+    );
+
+  it('brings lo up without an agent, and says so in the runtime’s version', async () => {
+    assert.deepEqual((await call('CHECK', { cniVersion: '1.0.0' })).output?.code, 101);
+    const { status, output } = await call('ADD');
+    assert.equal(status, 0);
+    assert.deepEqual(output, {
+      cniVersion: '0.3.1',
+      interfaces: [{ name: 'lo', mac: '00:00:00:00:00:00', sandbox: pod.path }],
+      ips: [
+        { version: '4', interface: 0, address: '127.0.0.1/8' },
+        { version: '6', interface: 0, address: '::1/128' },
+      ],
+      dns: {},
+    });
+    assert.match(pod.ip('address', 'show', 'lo'), /<LOOPBACK,UP.*127\.0\.0\.1\/8/s);
+    assert.deepEqual((await call('ADD', { cniVersion: '1.0.0' })).output?.ips?.[0], {
+      interface: 0,
+      address: '127.0.0.1/8',
+    });
+    for (const command of ['CHECK', 'DEL', 'STATUS', 'GC'])
+      assert.deepEqual(await call(command), { status: 0, output: undefined }, command);
+  });
+
+  it('says what is wrong', async () => {
+    assert.equal((await call('ADD', {}, '/run/netns/none')).output?.code, 4);
+    assert.equal((await call('ADD', {}, '')).output?.code, 4);
+    assert.equal((await call('ADD', { prevResult: {} })).output?.code, 7);
+    assert.equal((await call('DEL', {}, '')).status, 0);
   });
 });

@@ -52,7 +52,7 @@ describe('image', () => {
   it('has what the datapath needs: the CNI plugin, which runs anywhere, the programs, and libbpf', () => {
     assert.match(
       inside('/usr/local/bin/sluice', 'install-cni', '--bin-dir', '/tmp/bin'),
-      /sluice-cni in \/tmp\/bin: installed/,
+      /\/tmp\/bin: installed sluice-cni, loopback/,
     );
     const plugin = execFileSync(join(rootfs, 'tmp/bin/sluice-cni'), {
       env: { CNI_COMMAND: 'VERSION' },

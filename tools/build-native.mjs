@@ -20,7 +20,7 @@ if (!compiler) throw new Error("no C compiler (gcc, cc or clang); run 'make setu
 
 compile('native', 'libsluice.so', ['-std=c11', ...strict, ...hardened, '-fPIC', '-fvisibility=hidden', '-shared']);
 // Static: it is copied onto nodes that may have another C library, or an older one.
-compile('native/cni', 'sluice-cni', ['-std=gnu11', ...strict, ...hardened, '-static', '-s']);
+compile('native/cni', 'sluice-cni', ['-std=gnu11', '-D_GNU_SOURCE', ...strict, ...hardened, '-static', '-s']);
 
 function compile(folder, name, flags) {
   const source = join(root, folder);

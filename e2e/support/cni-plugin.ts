@@ -27,9 +27,10 @@ export async function runPlugin(
   environment: Readonly<Record<string, string>>,
   config: object | string,
   socket?: string,
+  program = cniPlugin,
 ): Promise<PluginRun> {
   const env = { ...environment, ...(socket === undefined ? {} : { SLUICE_CNI_SOCKET: socket }) };
-  const child = spawn(cniPlugin, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   // It may end without having read all of it.

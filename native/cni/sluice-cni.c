@@ -6,6 +6,8 @@
  *
  * Without the agent it makes nothing and says so: the kubelet tries again.
  */
+#include "plugin.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -25,9 +27,6 @@
 /* Less than the kubelet waits for a sandbox (two minutes), so that it hears what happened. */
 #define ANSWER_SECONDS 90
 
-/* Codes of the CNI specification, section "Error". */
-enum { BAD_ENVIRONMENT = 4, IO_FAILURE = 5, TRY_AGAIN_LATER = 11, NOT_AVAILABLE = 50 };
-
 struct buffer {
 	char *bytes;
 	size_t length, capacity;
@@ -36,7 +35,7 @@ struct buffer {
 extern char **environ;
 static struct buffer config;
 
-static void print_escaped(const char *text)
+void print_escaped(const char *text)
 {
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
@@ -49,12 +48,17 @@ static void print_escaped(const char *text)
 	}
 }
 
-/* The version of the configuration, which errors repeat. Only what can be one is taken, so no parser of JSON is needed. */
-static const char *config_version(void)
+const char *config_text(void)
+{
+	return config.bytes ? config.bytes : "";
+}
+
+/* Only what can be one is taken, so no parser of JSON is needed. */
+const char *config_version(void)
 {
 	static char version[16];
 	const char key[] = "\"cniVersion\"";
-	const char *at = config.bytes ? strstr(config.bytes, key) : NULL;
+	const char *at = strstr(config_text(), key);
 	if (at) {
 		at += sizeof(key) - 1;
 		at += strspn(at, " \t\r\n:");
@@ -67,7 +71,7 @@ static const char *config_version(void)
 	return "1.0.0";
 }
 
-static _Noreturn void fail(int code, const char *details, const char *format, ...)
+_Noreturn void fail(int code, const char *details, const char *format, ...)
 {
 	char message[512];
 	va_list arguments;
@@ -131,7 +135,7 @@ static struct buffer encode_call(void)
 		if (strncmp(*variable, "CNI_", 4) == 0)
 			append(&body, *variable, strlen(*variable) + 1);
 	append(&body, "", 1);
-	append(&body, config.bytes ? config.bytes : "", config.length);
+	append(&body, config_text(), config.length);
 	return body;
 }
 
@@ -199,7 +203,7 @@ static const char *answer_body(const struct buffer *answer, int *status, size_t 
 	return NULL;
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
 	const char *command = getenv("CNI_COMMAND");
 	if (!command) {
@@ -212,6 +216,10 @@ int main(void)
 	}
 	if (!read_all(STDIN_FILENO, &config))
 		fail(IO_FAILURE, "", "read the network configuration: %s", strerror(errno));
+	/* Runtimes call plugins by their paths. */
+	const char *slash = count > 0 ? strrchr(arguments[0], '/') : NULL;
+	if (strcmp(slash ? slash + 1 : count > 0 ? arguments[0] : "", "loopback") == 0)
+		return run_loopback(command);
 
 	const char *path = getenv("SLUICE_CNI_SOCKET");
 	if (!path || !*path)

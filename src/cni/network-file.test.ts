@@ -59,16 +59,21 @@ describe('the CNI plugin on a node', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  it('is copied where it is not, or another one', async () => {
+  it('is copied where it is not, or another version, and as loopback where the node has none', async () => {
     const from = join(dir, 'from');
     const bin = join(dir, 'bin');
-    writeFileSync(from, 'one', { mode: 0o600 });
-    assert.deepEqual([await placePlugin(bin, from), await placePlugin(bin, from)], [true, false]);
+    const version = (number: number) => `sluice-cni is a CNI plugin, ${number}`;
+    writeFileSync(from, version(1), { mode: 0o600 });
+    assert.deepEqual([await placePlugin(bin, from), await placePlugin(bin, from)], [['sluice-cni', 'loopback'], []]);
     assert.equal(statSync(join(bin, 'sluice-cni')).mode & 0o777, 0o755);
-    writeFileSync(from, 'two');
-    assert.equal(await placePlugin(bin, from), true);
-    assert.equal(readFileSync(join(bin, 'sluice-cni'), 'utf8'), 'two');
-    assert.deepEqual(readdirSync(bin), ['sluice-cni']);
+    writeFileSync(from, version(2));
+    assert.deepEqual(await placePlugin(bin, from), ['sluice-cni', 'loopback']);
+    assert.equal(readFileSync(join(bin, 'loopback'), 'utf8'), version(2));
+    writeFileSync(join(bin, 'loopback'), 'of the distribution');
+    writeFileSync(from, version(3));
+    assert.deepEqual(await placePlugin(bin, from), ['sluice-cni']);
+    assert.equal(readFileSync(join(bin, 'loopback'), 'utf8'), 'of the distribution');
+    assert.deepEqual(readdirSync(bin).sort(), ['loopback', 'sluice-cni']);
   });
 
   it('that is missing is a fault', async () => {

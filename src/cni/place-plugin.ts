@@ -11,32 +11,44 @@ export function pluginPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.SLUICE_MODULES || join(root, '.cache/native'), pluginType);
 }
 
+/** Runtimes call it for every pod, and some nodes come without; ours does the same under that name. */
+const loopback = 'loopback';
+
 /**
- * Copies the plugin into the node's directory of CNI plugins. A runtime that executes it meanwhile has the old or the new one
- * whole.
- * @returns whether it was not there, or another one
+ * Copies the plugin into the node's directory of CNI plugins, and as `loopback` too where the node has none. A runtime that
+ * executes it meanwhile has the old or the new one whole.
+ * @returns the names that were not there, or were another version of ours
  * @throws Fault CNI_PLUGIN
  */
-export async function placePlugin(dir: string, from: string = pluginPath()): Promise<boolean> {
-  const path = join(dir, pluginType);
-  const fresh = join(dir, `.${pluginType}.${process.pid}`);
+export async function placePlugin(dir: string, from: string = pluginPath()): Promise<string[]> {
   try {
     const wanted = await readFile(from);
-    const there = await readFile(path).catch(() => undefined);
-    if (there?.equals(wanted)) return false;
     await mkdir(dir, { recursive: true });
+    const placed: string[] = [];
+    for (const name of [pluginType, loopback]) {
+      const there = await readFile(join(dir, name)).catch(() => undefined);
+      if (there?.equals(wanted)) continue;
+      // Somebody else's is as good. Ours is told by what it is called for without a command.
+      if (name === loopback && there !== undefined && !there.includes(ownMark)) continue;
+      await replace(join(dir, name), from, join(dir, `.${name}.${process.pid}`));
+      placed.push(name);
+    }
+    return placed;
+  } catch (error) {
+    const hint = "mount the node's /opt/cni/bin and name the place";
+    throw Fault.from(error, 'CNI_PLUGIN', `copy ${from} into ${dir}`, hint);
+  }
+}
+
+/** In the text of every version of the program. */
+const ownMark = 'sluice-cni is a CNI plugin';
+
+async function replace(path: string, from: string, fresh: string): Promise<void> {
+  try {
     await copyFile(from, fresh);
     await chmod(fresh, 0o755);
     await rename(fresh, path);
-    return true;
-  } catch (error) {
-    throw Fault.from(
-      error,
-      'CNI_PLUGIN',
-      `copy ${from} to ${path}`,
-      "mount the node's /opt/cni/bin and name the place",
-    );
   } finally {
-    await rm(fresh, { force: true }).catch(() => {});
+    await rm(fresh, { force: true });
   }
 }
