@@ -90,14 +90,19 @@ export function endpointTable(endpoints: readonly Endpoint[]) {
       ...endpoints.map(({ id, status }): Cell[] => {
         const enabled = status.policy.realized['policy-enabled'];
         const addresses = status.networking.addressing;
+        const labels = status.identity?.labels ?? status.labels['security-relevant'];
+        const of = (family: 'ipv4' | 'ipv6') => {
+          const found = addresses.flatMap((pair) => pair[family] ?? []);
+          return found.length === 0 && addresses.length === 0 ? 'No address' : found;
+        };
         return [
           String(id),
           enforcement(enabled, 'ingress'),
           enforcement(enabled, 'egress'),
-          status.identity === undefined ? '<no identity>' : String(status.identity.id),
-          status.identity?.labels ?? status.labels['security-relevant'],
-          addresses.flatMap(({ ipv6 }) => ipv6 ?? []),
-          addresses.flatMap(({ ipv4 }) => ipv4 ?? []),
+          status.identity === undefined ? '<no label id>' : String(status.identity.id),
+          labels.length === 0 ? 'no labels' : labels,
+          of('ipv6'),
+          of('ipv4'),
           status.state,
         ];
       }),

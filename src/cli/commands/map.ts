@@ -40,7 +40,7 @@ export function mapCommand(program: Command): void {
         rows: (map.cache ?? []).map((entry) => [
           entry.key,
           entry.value,
-          entry['desired-action'] === 'ok' ? 'sync' : entry['desired-action'],
+          entry['desired-action'],
           entry['last-error'] ?? '',
         ]),
       }));

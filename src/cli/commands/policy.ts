@@ -91,7 +91,7 @@ export function policyCommand(program: Command): void {
         },
       });
       if (result === undefined) throw new Fault('AGENT_ANSWER', 'the agent traces no policies');
-      process.stdout.write(result.log);
+      process.stdout.write(`${result.log}\nFinal verdict: ${result.verdict.toUpperCase()}\n`);
       process.exitCode = result.verdict === 'allowed' ? 0 : 1;
     });
 }

@@ -83,7 +83,7 @@ describe('commands that ask the REST API', () => {
       'ENDPOINT | POLICY (ingress) | POLICY (egress) | IDENTITY | LABELS (source:key[=value]) | IPv6 | IPv4 | STATUS',
     );
     assert.equal(second, '| ENFORCEMENT | ENFORCEMENT');
-    assert.equal(host, '1 | Disabled | Disabled | 1 | reserved:host | ready');
+    assert.equal(host, '1 | Disabled | Disabled | 1 | reserved:host | No address | No address | ready');
     assert.equal(web, '17 | Enabled | Disabled | 300 | k8s:app=web | fd00::11 | 10.0.0.17 | ready');
     assert.equal(namespace, '| k8s:io.kubernetes.pod.namespace=shop');
   });
@@ -136,7 +136,7 @@ describe('commands that ask the REST API', () => {
     ]);
     assert.deepEqual(lines((await sluice('map', 'get', 'endpoints')).stdout), [
       'Key | Value | State | Error',
-      '42 | id=17 mac=0200 address4={bytes=01} | sync',
+      '42 | id=17 mac=0200 address4={bytes=01} | ok',
       '43 | id=18 | insert | E2BIG',
     ]);
   });

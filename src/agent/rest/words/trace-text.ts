@@ -5,7 +5,7 @@ export function traceVerdict(steps: readonly TraceStep[]): 'allowed' | 'denied' 
   return steps.some(({ verdict }) => verdict === 'deny') ? 'denied' : 'allowed';
 }
 
-/** What `policy trace` prints: the question, what each side says and by which rule, and the verdict. */
+/** What `policy trace` prints: the question, and what each side says, by which rule. The verdict is the client's to print. */
 export function traceText({ from, to, ports }: TraceQuery, steps: readonly TraceStep[], verbose: boolean): string {
   const lines = [
     'Tracing',
@@ -19,7 +19,6 @@ export function traceText({ from, to, ports }: TraceQuery, steps: readonly Trace
     lines.push(`${direction}${at}: ${verdicts[verdict]}${rule === undefined ? '' : ` by ${rule}`}`, `  ${reason}`);
     if (verbose) lines.push(...(considered ?? []).map((text) => `  - ${text}`));
   }
-  lines.push('', `Final verdict: ${traceVerdict(steps).toUpperCase()}`);
   return `${lines.join('\n')}\n`;
 }
 
