@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { type DatapathRig, type LabPod, startDatapathRig } from './support/datapath-rig.ts';
+import { policyCases, policyPods } from './support/policy-cases.ts';
+import type { Program } from './support/program.ts';
+import type { Traffic } from './support/traffic.ts';
+import { until } from './support/until.ts';
+
+interface Host {
+  readonly traffic: Traffic;
+  readonly addresses: readonly string[];
+}
+
+/** ms; long enough for what is allowed on a busy machine, as what is dropped takes all of it. */
+const patience = 400;
+
+describe('policies on two nodes', () => {
+  let rig: DatapathRig;
+  const hosts = new Map<string, Host>();
+  const programs: Program[] = [];
+
+  before(async () => {
+    rig = await startDatapathRig({ nodes: 2, outside: true });
+    for (const [i, node] of rig.nodes.entries())
+      hosts.set(node.name, { traffic: node.traffic, addresses: [`192.0.2.${i + 1}`, `2001:db8::${i + 1}`] });
+    hosts.set('outside', { traffic: rig.outside!, addresses: ['192.0.2.100', '2001:db8::100'] });
+    for (const [name, { node, ...pod }] of Object.entries(policyPods)) {
+      const { traffic, ipv4, ipv6 }: LabPod = await rig.nodes[node]!.addPod(name, pod);
+      hosts.set(name, { traffic, addresses: [ipv4, ipv6] });
+    }
+    for (const { traffic } of hosts.values()) programs.push(await traffic.serve(8080, 9090));
+  });
+  after(async () => {
+    await Promise.all(programs.map((program) => program.stop()));
+    await rig?.stop();
+  });
+
+  /** `client server tcp/8080`, in both families: what came of it, where it is not the same in both with the family. */
+  async function outcome(line: string): Promise<string> {
+    const [from = '', to = '', what = ''] = line.split(' ');
+    const [protocol, port] = what.split('/');
+    const { traffic } = hosts.get(from)!;
+    const outcomes = await Promise.all(
+      hosts
+        .get(to)!
+        .addresses.map((address) =>
+          protocol === 'icmp'
+            ? traffic.ping(address, patience)
+            : protocol === 'udp'
+              ? traffic.udp(address, Number(port), { wait: patience })
+              : traffic.tcp(address, Number(port), patience),
+        ),
+    );
+    const [v4, v6] = outcomes;
+    return v4 === v6 ? `${v4}` : `IPv4 ${v4}, IPv6 ${v6}`;
+  }
+  /** Those whose outcome is another one. */
+  async function others(lines: readonly string[], wanted: string): Promise<string[]> {
+    const found = await Promise.all(lines.map(async (line) => [line, await outcome(line)] as const));
+    return found.flatMap(([line, got]) => (got === wanted ? [] : [`${line}: ${got}`]));
+  }
+
+  it('are not there: all reach each other', async () => {
+    const lines = [
+      'client server',
+      'far server',
+      'shopper server',
+      'outside server',
+      'node-0 server',
+      'client outside',
+    ];
+    assert.deepEqual(
+      await others(
+        lines.map((line) => `${line} tcp/8080`),
+        'ok',
+      ),
+      [],
+    );
+    assert.deepEqual(
+      await others(
+        lines.map((line) => `${line} icmp`),
+        'ok',
+      ),
+      [],
+    );
+  });
+
+  for (const { title, objects, allowed, dropped } of policyCases)
+    it(title, async () => {
+      for (const object of objects) rig.write(object);
+      try {
+        let wrong: string[] = [];
+        await until(
+          () => `these to be dropped: ${wrong.join('; ')}`,
+          async () => {
+            wrong = await others(dropped, 'timeout');
+            return wrong.length === 0;
+          },
+          10_000,
+        );
+        assert.deepEqual(await others(allowed, 'ok'), []);
+        assert.deepEqual(await others(dropped, 'timeout'), []);
+      } finally {
+        for (const object of objects) {
+          const { kind, metadata } = object as { kind: string; metadata: { name: string; namespace?: string } };
+          rig.remove(kind, metadata.name, metadata.namespace);
+        }
+      }
+      let wrong: string[] = [];
+      await until(
+        () => `these to be allowed again: ${wrong.join('; ')}`,
+        async () => {
+          wrong = await others(dropped, 'ok');
+          return wrong.length === 0;
+        },
+        10_000,
+      );
+    });
+});
