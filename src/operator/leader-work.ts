@@ -17,8 +17,8 @@ export interface LeaderWorkOptions {
   /** One that writes only while we lead. */
   readonly client: KubeClient;
   readonly plane: ControlPlane;
-  /** The plane's statuses, and what there is to add to them. */
-  readonly statuses: Collection<ObjectStatus>;
+  /** The plane's statuses with what there is to add to them, and those of policies. */
+  readonly statuses: readonly Collection<ObjectStatus>[];
   readonly live: LiveObjects;
   /** Tables of the plane's store. */
   readonly addressStatuses: Table<ObjectStatus>;
@@ -50,7 +50,7 @@ export class LeaderWork {
       own: plane.services,
       statuses: addressStatuses,
     });
-    this.statuses = new StatusWriter({ client, live, desired: [options.statuses, addressStatuses], log });
+    this.statuses = new StatusWriter({ client, live, desired: [...options.statuses, addressStatuses], log });
     this.services = new ServiceWriter({ client, live, desired: plane.services, problems, log });
     this.events = new EventRecorder({
       client,

@@ -19,6 +19,7 @@ import { LeaderWork } from './leader-work.ts';
 import { LiveObjects, liveRef } from './live-objects.ts';
 import { observeDatapathWork, observeOperator } from './operator-metrics.ts';
 import type { OperatorOptions } from './operator-options.ts';
+import { derivePolicyStatuses } from './policy-statuses.ts';
 import { deriveProblemStatuses } from './problem-statuses.ts';
 import { RejectionsFeed } from './rejections-feed.ts';
 import { setDiagnostics } from './source-diagnostics.ts';
@@ -75,7 +76,10 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
   const unreadable = plane.store.table<readonly Diagnostic[]>('operator.unreadable');
   const addressStatuses = plane.store.table<ObjectStatus>('operator.address-statuses');
 
-  const statuses = deriveProblemStatuses(plane.store, plane.statuses, problems);
+  const statuses = [
+    deriveProblemStatuses(plane.store, plane.statuses, problems),
+    ...derivePolicyStatuses(plane.store, plane.tables, unreadable),
+  ];
   const live = new LiveObjects();
   const source = parts.add(
     'source',
@@ -174,12 +178,16 @@ async function startParts(parts: Parts, options: OperatorOptions): Promise<Runni
 }
 
 /** Who serves has no bearing on statuses: endpoints are the agents' business. */
-function selectionsOf(plane: ControlPlane, { features, mesh }: OperatorOptions): Selection[] {
+function selectionsOf(plane: ControlPlane, { features, mesh, datapath }: OperatorOptions): Selection[] {
   // Nodes change with each kubelet's heartbeat: they are read only where their addresses are published.
   const nodes = mesh.gatewayAddresses === 'nodes';
   return [
     ...selectionsFor(plane, features, { nodes }).filter(({ kind }) => kind !== 'EndpointSlice'),
     { kind: 'CiliumLoadBalancerIPPool' },
     { kind: 'CiliumBGPLoadBalancerIPPool' },
+    // Where nothing enforces them, their statuses say nothing either.
+    ...(datapath === undefined
+      ? []
+      : ([{ kind: 'CiliumNetworkPolicy' }, { kind: 'CiliumClusterwideNetworkPolicy' }] as const)),
   ];
 }
