@@ -8,6 +8,7 @@ import { clusterScale } from './cases/cluster/scale.ts';
 import { coldStart } from './cases/cold-start.ts';
 import { conformance } from './cases/conformance.ts';
 import { endpoint } from './cases/endpoint.ts';
+import { events } from './cases/events.ts';
 import { memory } from './cases/memory.ts';
 import { oneMore } from './cases/one-more.ts';
 import { rejected } from './cases/rejected.ts';
@@ -30,6 +31,7 @@ export const benches: readonly Bench[] = [
   throughput,
   series,
   xds,
+  events,
   conformance,
   clusterBurst,
   clusterOneMore,

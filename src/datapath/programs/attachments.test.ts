@@ -52,7 +52,7 @@ describe('programs', () => {
     assert.deepEqual([...load().fds.keys()], hooks);
   });
 
-  it('a link outlives its agent, and the next one replaces the program in place', () => {
+  it('a tcx link outlives its agent, and the next one replaces the program in place', () => {
     const ifindex = netns.addVeth('v1');
     const first = load('tcx');
     netns.run(() => {
@@ -80,7 +80,7 @@ describe('programs', () => {
     second.attachments.detach(ifindex, 'from_pod');
   });
 
-  it('a link whose device is gone is forgotten, and its number can be used again', () => {
+  it('a tcx link whose device is gone is forgotten, and its number can be used again', () => {
     const ifindex = netns.addVeth('v2');
     netns.run(() => load().attachments.attach(ifindex, 'from_pod'));
     netns.ip('link', 'del', 'v2');
