@@ -52,6 +52,14 @@ describe('IPAM of the agent', () => {
     assert.deepEqual(await third, { owner: 'c', ipv4: '10.0.0.0' });
   });
 
+  it('waits for those of a Node that has just been registered', async () => {
+    const ipam = open({ mode: 'kubernetes' });
+    ipam.setPodCidrs({ podCidrs: [] });
+    const allocation = ipam.allocate('a', [4]);
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/24'] });
+    assert.deepEqual(await allocation, { owner: 'a', ipv4: '10.0.0.1' });
+  });
+
   it('says what is missing, and where to look: at once where nothing can come', async () => {
     const ipam = open({ mode: 'kubernetes' });
     ipam.setPodCidrs({ podCidrs: ['10.0.0.0/32'] });

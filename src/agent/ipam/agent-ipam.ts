@@ -77,7 +77,7 @@ export class AgentIpam implements Ipam {
         return this.#node.allocationOf(owner) ?? { owner };
       }
       const left = deadline - performance.now();
-      if (left <= 0 || this.#closed || !this.#mayGetMore()) throw this.#exhausted(owner, missing);
+      if (left <= 0 || this.#closed || !this.#mayGetMore(missing)) throw this.#exhausted(owner, missing);
       await this.#change(left, options.signal);
     }
   }
@@ -167,8 +167,10 @@ export class AgentIpam implements Ipam {
     for (const observer of this.#observers) observer();
   }
 
-  #mayGetMore(): boolean {
-    return !this.#node.known || this.#options.mode !== 'kubernetes';
+  /** A Node gets its Pod CIDRs once, a moment after it is registered. */
+  #mayGetMore(family: IpFamily): boolean {
+    if (!this.#node.known || this.#options.mode !== 'kubernetes') return true;
+    return !this.#node.openCidrs().some((cidr) => cidr.family === family);
   }
 
   #change(ms: number, signal: AbortSignal | undefined): Promise<void> {
