@@ -7,7 +7,7 @@ const node = {
   metadata: { name: 'n1' },
   spec: {
     addresses: [{ type: 'InternalIP', ip: '192.0.2.1' }],
-    ipam: { podCIDRs: ['10.1.0.1/24'], 'pre-allocate': 8, pools: { requested: [] } },
+    ipam: { podCIDRs: ['10.1.0.1/24'], 'pre-allocate': 8, 'pod-cidr-release-threshold': 20, pools: { requested: [] } },
     health: { ipv4: '10.1.0.9', ipv6: '' },
     encryption: { key: 3 },
     'instance-id': '',
@@ -27,7 +27,7 @@ describe('CiliumNode', () => {
     const { spec, status } = accepted('CiliumNode', node);
     assert.deepEqual(spec, {
       addresses: [{ type: 'InternalIP', ip: '192.0.2.1' }],
-      ipam: { podCIDRs: ['10.1.0.0/24'], pool: {}, preAllocate: 8 },
+      ipam: { podCIDRs: ['10.1.0.0/24'], pool: {}, preAllocate: 8, podCidrReleaseThreshold: 20 },
       health: { ipv4: '10.1.0.9' },
       ingress: {},
       encryptionKey: 3,

@@ -23,6 +23,10 @@ export interface CiliumNodeIpam {
   readonly maxAllocate?: number;
   readonly preAllocate?: number;
   readonly maxAboveWatermark?: number;
+  /** Fewer free addresses than this, and the node wants another Pod CIDR. */
+  readonly podCidrAllocationThreshold?: number;
+  /** More than this, and it gives back Pod CIDRs that it does not use. */
+  readonly podCidrReleaseThreshold?: number;
 }
 
 export interface AddressPair {

@@ -48,6 +48,8 @@ const ipam = object('Addresses for pods.', {
   'max-allocate': number('Addresses that the node has at most.'),
   'pre-allocate': number('Addresses that are kept free.'),
   'max-above-watermark': number('Addresses that are asked for beyond those.'),
+  'pod-cidr-allocation-threshold': number('With fewer free addresses, another network is asked for.'),
+  'pod-cidr-release-threshold': number('With more free addresses, unused networks are given back.'),
 });
 
 export const ciliumNodeCrd: CrdSource = {

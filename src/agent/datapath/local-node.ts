@@ -38,11 +38,14 @@ export class LocalNode {
     // Nothing is known until the object is there: an empty list would be an answer.
     if (cidrs !== undefined) {
       const own = this.#options.tables.CiliumNode.get(this.#options.node);
-      const { preAllocate } = own?.spec.ipam ?? {};
+      const { podCidrAllocationThreshold: allocation, podCidrReleaseThreshold: release } = own?.spec.ipam ?? {};
       ipam.setPodCidrs({
         podCidrs: cidrs,
         ...(mode === 'cluster-pool-v2beta' && own !== undefined ? { statuses: own.status.ipam.podCIDRs } : {}),
-        ...(preAllocate === undefined ? {} : { thresholds: { allocation: preAllocate } }),
+        thresholds: {
+          ...(allocation === undefined ? {} : { allocation }),
+          ...(release === undefined ? {} : { release }),
+        },
       });
     }
     this.#publish();

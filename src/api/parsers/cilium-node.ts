@@ -55,6 +55,8 @@ const nodeIpam = map(
       'max-allocate': count,
       'pre-allocate': count,
       'max-above-watermark': count,
+      'pod-cidr-allocation-threshold': count,
+      'pod-cidr-release-threshold': count,
     },
     'lenient',
   ),
@@ -66,6 +68,8 @@ const nodeIpam = map(
       maxAllocate: read['max-allocate'],
       preAllocate: read['pre-allocate'],
       maxAboveWatermark: read['max-above-watermark'],
+      podCidrAllocationThreshold: read['pod-cidr-allocation-threshold'],
+      podCidrReleaseThreshold: read['pod-cidr-release-threshold'],
     }),
   }),
 );
