@@ -130,7 +130,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     new ClusterPeers({
       ...{ tables, node: options.node, routing: options.routing, ipcache, netlink, tunnel, changed, log },
       devices: () => devices,
-      unreachable: () => ipam.unreachableRoutes(),
+      unreachable: () => (options.unreachableRoutes ? ipam.unreachableRoutes() : []),
     }),
   );
   state.setHostAddresses(devices.addresses);

@@ -29,6 +29,8 @@ export interface DatapathOptions {
   readonly mtu: number;
   readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
   readonly ipam: IpamMode;
+  /** Addresses of the node's Pod CIDRs that no pod has are answered with an ICMP error, in place of silence. */
+  readonly unreachableRoutes: boolean;
   readonly enforcement: EnforcementMode;
   /** What policies would drop is let through and told. */
   readonly audit: boolean;

@@ -23,6 +23,7 @@ export interface DatapathFlags {
   ipv4: boolean;
   ipv6: boolean;
   ipam: DatapathOptions['ipam'];
+  enableUnreachableRoutes?: boolean;
   policyEnforcement: DatapathOptions['enforcement'];
   policyAudit?: boolean;
   allowLocalhost: 'auto' | 'always' | 'policy';
@@ -65,6 +66,10 @@ export function datapathOptions(command: Command): Command {
       new Option('--ipam <mode>', 'where Pod CIDRs come from: the Node object, or the CiliumNode')
         .choices(ipamModes)
         .default('kubernetes'),
+    )
+    .option(
+      '--enable-unreachable-routes',
+      'addresses that no pod of the node has (any more) are answered with "host unreachable"',
     )
     .addOption(
       new Option('--policy-enforcement <mode>', 'default: pods are open until a policy selects them')
@@ -122,6 +127,7 @@ export function toDatapathOptions(flags: DatapathFlags & { stateDir: string }): 
     mtu: flags.mtu,
     families: { ipv4: flags.ipv4, ipv6: flags.ipv6 },
     ipam: flags.ipam,
+    unreachableRoutes: flags.enableUnreachableRoutes === true,
     enforcement: flags.policyEnforcement,
     audit: flags.policyAudit === true,
     allowLocalhost: flags.allowLocalhost !== 'policy',
