@@ -1,3 +1,4 @@
+import type { CiliumIdentity } from '../../api/index.ts';
 import type { Manifest } from '../../network/endpoint/index.ts';
 
 /**
@@ -16,4 +17,10 @@ export interface ClusterObjects {
   apply(manifest: Manifest): Promise<void>;
   /** Nothing happens where it is gone already. @throws Fault */
   remove(manifest: Pick<Manifest, 'apiVersion' | 'kind' | 'metadata'>): Promise<void>;
+  /**
+   * Takes the mark off an identity that nobody had for a while (`UNUSED_MARK`): it is not deleted then.
+   * @returns false where it is gone, or another one of the same number: it is not to be used
+   * @throws Fault
+   */
+  keepIdentity(identity: CiliumIdentity): Promise<boolean>;
 }

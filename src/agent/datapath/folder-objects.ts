@@ -50,6 +50,8 @@ export function folderObjects(folder: string): ClusterObjects {
         return readObject(path);
       }),
     apply: (manifest) => guard('write', manifest, () => renameSync(aside(manifest), pathOf(manifest))),
+    // Nobody collects identities here.
+    keepIdentity: async () => true,
     remove: (manifest) => guard('remove', { ...manifest }, () => rmSync(pathOf(manifest), { force: true })),
   };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { CiliumIdentity } from '../../api/index.ts';
 import { Fault } from '../../lib/fault.ts';
 import { ciliumIdentityManifest } from '../../network/endpoint/index.ts';
-import { CLUSTER_IDENTITIES, type Labels, labelsKey, labelsOfMap } from '../../network/identity/index.ts';
+import { CLUSTER_IDENTITIES, type Labels, labelsKey, labelsOfMap, UNUSED_MARK } from '../../network/identity/index.ts';
 import type { Collection, Index } from '../../store/index.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 
@@ -26,10 +26,9 @@ export class IdentityAllocator {
     this.#byLabels = identities.index('labels', (identity) => labelsKey(labelsOfMap(identity.securityLabels)));
   }
 
-  /** The number that is known already: of several, the lowest. */
+  /** The number that is known already and may be used at once: of several, the lowest. One that is about to be deleted may not. */
   known(labels: Labels): number | undefined {
-    const ids = this.#byLabels.get(labelsKey(labels)).map(({ id }) => id);
-    return ids.length === 0 ? undefined : Math.min(...ids);
+    return this.#lowest(labels, (identity) => !isMarked(identity))?.id;
   }
 
   /** @throws Fault IDENTITIES_EXHAUSTED, or of the API server */
@@ -45,8 +44,15 @@ export class IdentityAllocator {
     return running;
   }
 
+  #lowest(labels: Labels, fits: (identity: CiliumIdentity) => boolean): CiliumIdentity | undefined {
+    const found = this.#byLabels.get(labelsKey(labels)).filter(fits);
+    return found.sort((a, b) => a.id - b.id)[0];
+  }
+
   async #create(labels: Labels): Promise<number> {
     const key = labelsKey(labels);
+    const marked = this.#lowest(labels, isMarked);
+    if (marked !== undefined && (await this.#objects.keepIdentity(marked))) return marked.id;
     let offset = createHash('sha256').update(key).digest().readUInt32LE(0) % numbers;
     for (let tries = 0, looked = 0; tries < mostTries && looked < numbers; looked++, offset = (offset + 1) % numbers) {
       const id = CLUSTER_IDENTITIES.first + offset;
@@ -67,3 +73,5 @@ export class IdentityAllocator {
     );
   }
 }
+
+const isMarked = ({ metadata }: CiliumIdentity): boolean => metadata.annotations[UNUSED_MARK] !== undefined;

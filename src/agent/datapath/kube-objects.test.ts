@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { type CiliumIdentity, parseObject } from '../../api/index.ts';
+import type { KubeRequest } from '../../kube/index.ts';
+import { UNUSED_MARK } from '../../network/identity/index.ts';
 import { recordedClient } from '../cluster/testing/recorded-client.ts';
 import { kubeObjects } from './kube-objects.ts';
 
@@ -67,5 +70,21 @@ describe('what an agent writes to the API server', () => {
     assert.deepEqual(asked(), ['DELETE /apis/cilium.io/v2/namespaces/shop/ciliumendpoints/web']);
     client.fail('KUBE_FORBIDDEN', 403);
     await assert.rejects(objects.remove(endpoint), { code: 'KUBE_FORBIDDEN' });
+  });
+
+  it('takes the mark off an identity, of this very one: one of the same number that is another is refused', async () => {
+    const { client, objects } = rig();
+    const { object } = parseObject({ ...identity, metadata: { name: '3000', uid: 'u-1' } });
+    assert.equal(await objects.keepIdentity(object as CiliumIdentity), true);
+    const [{ path, body, contentType }] = client.requests as [KubeRequest];
+    assert.equal(path, `${identities}/3000`);
+    assert.equal(contentType, 'application/merge-patch+json');
+    assert.deepEqual(body, { metadata: { uid: 'u-1', annotations: { [UNUSED_MARK]: null } } });
+    for (const status of [404, 409, 422]) {
+      client.fail('KUBE', status);
+      assert.equal(await objects.keepIdentity(object as CiliumIdentity), false);
+    }
+    client.fail('KUBE_SERVER', 500);
+    await assert.rejects(objects.keepIdentity(object as CiliumIdentity), { code: 'KUBE_SERVER' });
   });
 });

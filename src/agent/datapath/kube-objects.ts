@@ -1,6 +1,7 @@
 import { parseObject } from '../../api/index.ts';
 import { type KubeClient, KubeFault, pathOf } from '../../kube/index.ts';
 import type { Manifest } from '../../network/endpoint/index.ts';
+import { UNUSED_MARK } from '../../network/identity/index.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 
 /** The agent's own name for what it applies: fields of others, as of the operator, stay theirs. */
@@ -46,6 +47,22 @@ export function kubeObjects(client: KubeClient): ClusterObjects {
       if (!isApart || status === undefined) return;
       const { apiVersion, kind, metadata } = manifest;
       await apply({ apiVersion, kind, metadata: { name: metadata.name }, status }, 'status');
+    },
+    async keepIdentity({ kind, metadata: { name, uid } }) {
+      try {
+        await client.request({
+          method: 'PATCH',
+          path: pathOf(kind, { name }),
+          query: { fieldManager },
+          contentType: 'application/merge-patch+json',
+          // The uid makes it this one: another identity of the same number refuses it.
+          body: { metadata: { uid, annotations: { [UNUSED_MARK]: null } } },
+        });
+        return true;
+      } catch (error) {
+        if ([404, 409, 422].some((status) => hasStatus(error, status))) return false;
+        throw error;
+      }
     },
     async remove({ kind, metadata }) {
       try {

@@ -22,6 +22,10 @@ export function tableObjects(tables: Tables): ClusterObjects {
     async apply(manifest) {
       setObject(tables, read(manifest));
     },
+    // Nobody collects identities here.
+    async keepIdentity() {
+      return true;
+    },
     async remove({ kind, metadata }) {
       tables[kind as KindName].delete(objectKey({ metadata }));
     },
