@@ -54,13 +54,17 @@ function asCniError(thrown: unknown, request: CniRequest | undefined): CniError 
   if (thrown instanceof CniError) return thrown;
   const what = request === undefined ? 'call' : describeRequest(request);
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
-  const code = thrown instanceof Fault && thrown.code === 'NETNS_GONE' ? netnsCode(request) : cniCode.nodeFailure;
+  const code = thrown instanceof Fault ? codeOfFault(thrown, request) : cniCode.nodeFailure;
   const details = thrown instanceof Fault ? thrown.hint : undefined;
   return new CniError(code, `${what}: ${reason}`, { cause: thrown, ...(details === undefined ? {} : { details }) });
 }
 
-const netnsCode = (request: CniRequest | undefined) =>
-  request?.command === 'CHECK' ? cniCode.unknownContainer : cniCode.badEnvironment;
+function codeOfFault({ code }: Fault, request: CniRequest | undefined): number {
+  // The sandbox that the runtime names is no more, or never was.
+  if (code === 'NETNS_GONE') return request?.command === 'CHECK' ? cniCode.unknownContainer : cniCode.badEnvironment;
+  // Addresses come back, and more may be on their way.
+  return code === 'IPAM_EXHAUSTED' ? cniCode.tryAgainLater : cniCode.nodeFailure;
+}
 
 /** `ADD of default/web (4f5c...)`, for messages and logs. */
 export function describeRequest(request: CniRequest): string {

@@ -36,8 +36,8 @@ export interface CniEndpointsOptions {
   readonly families: readonly IpFamily[];
   /** Bytes, of pods' interfaces. */
   readonly mtu: () => number;
-  /** What keeps pods from being set up; undefined: nothing. */
-  readonly problem: () => string | undefined;
+  /** At the end of another plugin's chain, which gives addresses. */
+  readonly chained: boolean;
   readonly log: Log;
 }
 
@@ -53,7 +53,6 @@ export class CniEndpoints implements CniHandler {
   }
 
   async add(request: AddRequest): Promise<CniResult> {
-    this.#check();
     const { manager } = this.#options;
     const before = manager.get(attachmentKey(request));
     const door = new NetworkNamespace(this.#options.kernel, request.netns);
@@ -97,14 +96,17 @@ export class CniEndpoints implements CniHandler {
   }
 
   async status(_request: StatusRequest): Promise<void> {
-    const problem = this.#options.problem();
+    const problem = this.problem();
     if (problem !== undefined) throw new CniError(cniCode.notAvailable, 'no pod can be set up', { details: problem });
   }
 
-  #check(): void {
-    const problem = this.#options.problem();
-    if (problem !== undefined)
-      throw new CniError(cniCode.tryAgainLater, 'the agent is not ready', { details: problem });
+  /** What keeps pods from being set up now; undefined: nothing. An ADD waits for it, or finds out that it takes too long. */
+  problem(): string | undefined {
+    const { families, ipam, chained } = this.#options;
+    if (chained) return undefined;
+    const { podCidrs } = ipam.dump();
+    const lacking = families.filter((family) => !podCidrs.some((one) => one.family === family));
+    return lacking.length === 0 ? undefined : `this node has no Pod CIDR of IPv${lacking.join(' and IPv')} yet`;
   }
 
   async #make(request: AddRequest, door: NetworkNamespace): Promise<ManagedEndpoint> {

@@ -230,10 +230,10 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const handler = new CniEndpoints({
     ...{ manager, kernel, netlink, ipam, pods, identities, families, log },
     mtu: podMtu,
-    problem: () => undefined,
+    chained: options.cniChainingTarget !== undefined,
   });
   await parts.start<CniServer>('cni', () => serveCni({ socket: options.cniSocket, handler, log }));
-  await keepNetworkFile(parts, options, log);
+  await keepNetworkFile(parts, options, { handler, ipam, log });
   const parted = {
     ...{ options, tables, engine, ipcache, state, manager, peers, ipam, maps, programs, publisher, netlink, configure },
     ...{ version: context.version, metrics: context.metrics, devices: () => devices, runtime: () => runtime },
@@ -272,12 +272,25 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   return { view, rest, close: () => parts.close() };
 }
 
-/** Last: it makes the kubelet take pods. */
-async function keepNetworkFile(parts: Parts, options: DatapathOptions, log: Log): Promise<void> {
-  const { cniConfDir: dir, cniChainingTarget: chainingTarget } = options;
+/** Last, and when there are addresses to give: it makes the kubelet take pods. */
+async function keepNetworkFile(
+  parts: Parts,
+  { cniConfDir: dir, cniChainingTarget: chainingTarget }: DatapathOptions,
+  { handler, ipam, log }: { readonly handler: CniEndpoints; readonly ipam: AgentIpam; readonly log: Log },
+): Promise<void> {
   if (dir === undefined) return;
-  const file = new NetworkFile({ dir, log, ...(chainingTarget === undefined ? {} : { chainingTarget }) });
-  await parts.add('cni configuration', file).start();
+  const file = parts.add(
+    'cni configuration',
+    new NetworkFile({ dir, log, ...(chainingTarget === undefined ? {} : { chainingTarget }) }),
+  );
+  if (handler.problem() === undefined) return file.start();
+  log.info(`no CNI configuration yet: ${handler.problem()}`);
+  const stop = ipam.observe(() => {
+    if (handler.problem() !== undefined) return;
+    stop();
+    file.start().catch((error: unknown) => log.error({ err: error }, 'the CNI configuration cannot be written'));
+  });
+  parts.add('first Pod CIDRs', { close: () => stop() });
 }
 
 /** With direct routes there is none, and one of before goes. */
