@@ -9,6 +9,7 @@ export {
   type MapSizes,
   mapContents,
   type OpenMapsOptions,
+  objectDirectory,
   openMaps,
   type PerCpuMap,
   type PolicyMap,
@@ -26,7 +27,14 @@ export { NetworkNamespace } from './netlink/network-namespace.ts';
 export { type Route, routeTable, sluiceProtocol } from './netlink/route.ts';
 export { NetlinkSocket } from './netlink/socket.ts';
 export { type AddressReport, NodeAddresses } from './node-addresses.ts';
-export { type FeatureReport, type KernelReport, probeKernel, requireFeatures, type Support } from './probe/index.ts';
+export {
+  type FeatureReport,
+  type KernelReport,
+  orLacking,
+  probeKernel,
+  requireFeatures,
+  type Support,
+} from './probe/index.ts';
 export {
   type AttachMode,
   type Attachment,

@@ -8,9 +8,11 @@ import {
   type Hook,
   loadPrograms,
   Netlink,
+  objectDirectory,
   openBpf,
   openKernel,
   openMaps,
+  orLacking,
   readEvents,
 } from '../../datapath/index.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
@@ -91,8 +93,10 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const [kernel, bpf] = [await openKernel(), await openBpf()];
   const netlink = parts.add('netlink', new Netlink(kernel));
   setSysctls(options.families);
-  const maps = parts.add('maps', openMaps(bpf, kernel, { directory: options.bpffs, sizes: options.mapSizes }));
-  const programs = parts.add('programs', loadPrograms(bpf, kernel, maps));
+  const { maps, programs } = orLacking(bpf, kernel, objectDirectory(), () => {
+    const opened = parts.add('maps', openMaps(bpf, kernel, { directory: options.bpffs, sizes: options.mapSizes }));
+    return { maps: opened, programs: parts.add('programs', loadPrograms(bpf, kernel, opened)) };
+  });
 
   let devices = readNodeDevices(netlink, options.devices);
   const mtu = () => options.mtu || devices.mtu;

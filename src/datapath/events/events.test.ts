@@ -19,7 +19,8 @@ const sizes = {
 /** An Ethernet header and nothing. */
 const packet = new Uint8Array(60);
 
-describe('events', () => {
+describe('events', function () {
+  this.timeout(60_000);
   let bpf: Bpf;
   let kernel: Kernel;
   let directory: string;

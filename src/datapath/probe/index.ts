@@ -3,4 +3,5 @@
  * needed keeps the datapath from starting.
  */
 export type { Feature, FeatureGroup, FeatureReport, Support } from './feature.ts';
+export { orLacking } from './or-lacking.ts';
 export { type KernelReport, probeKernel, requireFeatures } from './probe-kernel.ts';

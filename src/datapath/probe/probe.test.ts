@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { readlinkSync } from 'node:fs';
+import { objectDirectory } from '../maps/index.ts';
 import { type Bpf, LoadError } from '../sys/bpf-calls.ts';
 import { openKernel } from '../sys/kernel.ts';
 import { Errno, type Kernel } from '../sys/kernel-calls.ts';
 import { openBpf } from '../sys/libbpf.ts';
+import { orLacking } from './or-lacking.ts';
 import { type KernelReport, probeKernel, requireFeatures } from './probe-kernel.ts';
 
 const errno = { EPERM: 1, EACCES: 13, EINVAL: 22 } as const;
 
-describe('probe', () => {
+describe('probe', function () {
+  // Each time the verifier goes through all programs.
+  this.timeout(60_000);
   let bpf: Bpf;
   let kernel: Kernel;
   before(async () => {
@@ -73,5 +77,14 @@ describe('probe', () => {
       message: /lacks what the eBPF datapath needs: bpf_redirect_peer, to_pod \(load to-pod: EACCES\)$/,
       hint: '`sluice probe` shows all of it; --datapath=none works without',
     });
+  });
+
+  it('a start that fails says what the kernel lacks, if that is why', () => {
+    const fail = () => {
+      throw new Error('the reason');
+    };
+    assert.throws(() => orLacking(bpf, kernel, objectDirectory(), fail), /^Error: the reason$/);
+    const old = but({ knowsHelper: () => false });
+    assert.throws(() => orLacking(old, kernel, objectDirectory(), fail), { code: 'KERNEL_LACKS' });
   });
 });

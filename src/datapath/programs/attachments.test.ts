@@ -15,7 +15,9 @@ const sizes = {
   ...{ fragments4: 64, fragments6: 64 },
 } as const;
 
-describe('programs', () => {
+describe('programs', function () {
+  // Each time the verifier goes through all programs.
+  this.timeout(60_000);
   let bpf: Bpf;
   let kernel: Kernel;
   let netns: TestNetns;
