@@ -6,7 +6,6 @@
 #include "lib/addresses.h"
 #include "lib/encapsulate.h"
 #include "lib/enforce.h"
-#include "lib/neighbours.h"
 #include "lib/parse.h"
 
 /** from_pod was here before: metadata is set, policy enforced. */
@@ -37,6 +36,21 @@ static __always_inline int identify_sender(struct __sk_buff *ctx, struct packet 
 	return from && c->flags & CONFIG_HOST_FIREWALL ? enforce_egress(ctx, p, from, c) : 0;
 }
 
+/**
+ * A VXLAN device takes a frame from its own address for an echo and drops it, and devices of two nodes may have the same
+ * address. So the frame says that it comes from somebody else; nobody looks at it otherwise.
+ */
+static __always_inline int hide_device(struct __sk_buff *ctx, struct packet *p)
+{
+	const __u8 nobody[ETH_ALEN] = { 0x02 };
+	int error = bpf_skb_store_bytes(ctx, ETH_ALEN, nobody, sizeof(nobody), 0);
+
+	if (likely(!error))
+		return 0;
+	count_helper_error(HERE(FILE_TO_TUNNEL), error);
+	return fail(p, DROP_WRITE_FAILED, HERE(FILE_TO_TUNNEL));
+}
+
 SEC("tc")
 int to_tunnel(struct __sk_buff *ctx)
 {
@@ -51,10 +65,9 @@ int to_tunnel(struct __sk_buff *ctx)
 		p.location = HERE(FILE_TO_TUNNEL);
 		return drop(ctx, &p, DROP_NO_CONFIGURATION);
 	}
-	/* The device has no neighbours: its own discovery goes nowhere, and is not worth an event. */
 	reason = parse(ctx, &p);
-	if (unlikely(reason || is_discovery(&p)))
-		return reason ? drop(ctx, &p, reason) : TC_ACT_SHOT;
+	if (unlikely(reason))
+		return drop(ctx, &p, reason);
 	to = find_ipcache(&p.destination, p.family == 4);
 	if (!to || !(to->flags & IPCACHE_TUNNEL)) {
 		p.location = HERE(FILE_TO_TUNNEL);
@@ -65,6 +78,8 @@ int to_tunnel(struct __sk_buff *ctx)
 	reason = identify_sender(ctx, &p, c);
 	if (!reason)
 		reason = set_tunnel(ctx, &p, to, identity_on_the_wire(p.source_identity));
+	if (!reason)
+		reason = hide_device(ctx, &p);
 	return reason ? drop(ctx, &p, reason) : PASS;
 }
 
