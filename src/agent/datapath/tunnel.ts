@@ -3,8 +3,11 @@ import { tunnelDevice } from './node-devices.ts';
 
 /** What stands for "into the tunnel" in routes: addresses that nobody has. */
 export const tunnelGateways = { gateway4: '169.254.83.1', gateway6: 'fe80::53' } as const;
-/** The same on every node: who decapsulates is who is meant. */
-const mac = '02:53:6c:75:69:63';
+/**
+ * To whom frames in the tunnel are addressed: nobody has it, and `from_tunnel` takes every frame for its node's. Devices have addresses
+ * of their own, as VXLAN takes a frame from its own device's address for a loop.
+ */
+const anyNode = '02:53:6c:75:69:63';
 /** Outer Ethernet, IP, UDP and VXLAN headers; IPv6's is the larger one. */
 export const tunnelOverhead = { 4: 50, 6: 70 } as const;
 
@@ -20,11 +23,12 @@ export function makeTunnel(netlink: Netlink, port: number, mtu: number): Link {
     netlink.links.remove(there.index);
     link = undefined;
   }
-  link ??= netlink.links.add({ name: tunnelDevice, mac, mtu }, { kind: 'vxlan', port });
+  link ??= netlink.links.add({ name: tunnelDevice, mtu }, { kind: 'vxlan', port });
   if (link.mtu !== mtu) netlink.links.set(link.index, { mtu });
   netlink.links.set(link.index, { linkLocal: false });
   netlink.links.set(link.index, { up: true });
-  for (const address of Object.values(tunnelGateways)) netlink.neighbours.replace({ address, link: link.index, mac });
+  for (const address of Object.values(tunnelGateways))
+    netlink.neighbours.replace({ address, link: link.index, mac: anyNode });
   return { ...link, mtu, isUp: true };
 }
 
