@@ -103,7 +103,7 @@ function flagsOf(options: DatapathOptions): Record<string, string> {
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, `${value}`]));
 }
 
-/** Pressure of the maps that may be full, what was dropped and forwarded, and how many events were lost. */
+/** Pressure of the maps that the agent writes, what they had no room for, and endpoints. */
 export function observeDatapath(
   meter: Meter,
   parts: Pick<ViewedParts, 'state' | 'maps' | 'manager' | 'publisher'>,

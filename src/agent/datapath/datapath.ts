@@ -34,6 +34,7 @@ import { datapathView, observeDatapath, type ViewedParts } from './datapath-view
 import { EndpointManager } from './endpoint-manager.ts';
 import { EndpointRecords } from './endpoint-records.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
+import { observeKernel } from './kernel-metrics.ts';
 import { KernelState } from './kernel-state.ts';
 import { LocalNode } from './local-node.ts';
 import { type NodeDevices, readNodeDevices } from './node-devices.ts';
@@ -258,6 +259,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     onFault: (error) => log.warn({ err: error }, 'expired connections are not collected'),
   });
   collector.start();
+  observeKernel(context.meter, maps, collector);
   parts.add('conntrack', { close: () => collector.stop() });
   const rest = createRest(view, log);
   if (options.apiSocket !== undefined) {

@@ -56,12 +56,18 @@ export class ConntrackCollector {
   readonly #maps: ConntrackMaps;
   readonly #options: CollectorOptions;
   readonly #abort = new AbortController();
+  readonly #alive = new Map<string, { readonly alive: number; readonly maxEntries: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
   constructor(maps: ConntrackMaps, options: CollectorOptions = {}) {
     this.#maps = maps;
     this.#options = options;
+  }
+
+  /** Connections that the last round left, by map. */
+  get alive(): ReadonlyMap<string, { readonly alive: number; readonly maxEntries: number }> {
+    return this.#alive;
   }
 
   start(): void {
@@ -86,11 +92,13 @@ export class ConntrackCollector {
     let removed = 0;
     try {
       const { conntrack4, conntrack6 } = this.#maps;
-      for (const [name, collect] of [
-        [conntrack4.name, () => collectConntrack(conntrack4, this.#abort.signal)],
-        [conntrack6.name, () => collectConntrack(conntrack6, this.#abort.signal)],
+      for (const [{ name, maxEntries }, collect] of [
+        [conntrack4, () => collectConntrack(conntrack4, this.#abort.signal)],
+        [conntrack6, () => collectConntrack(conntrack6, this.#abort.signal)],
       ] as const) {
         const collected = await collect();
+        // Half a round says nothing.
+        if (!this.#abort.signal.aborted) this.#alive.set(name, { alive: collected.alive, maxEntries });
         alive += collected.alive;
         removed += collected.removed;
         this.#options.onCollected?.(name, collected);
