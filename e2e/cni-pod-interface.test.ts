@@ -90,6 +90,17 @@ describe('the interface of a pod', () => {
     assert.equal(inNode().ip('route', 'show'), '');
   });
 
+  it('is not made in the namespace of the node itself', async () => {
+    const own = new NetworkNamespace(kernel, '/proc/self/ns/net');
+    try {
+      const ownLinks = { ...first, ifname: `slt${process.pid}` };
+      await assert.rejects(makePodInterface(node, own, ownLinks), { code: 'NETNS_OWN' });
+    } finally {
+      own.close();
+    }
+    assert.deepEqual(doors[1]!.isOwn, false);
+  });
+
   it('has IPv6 also where the runtime has switched it off', async () => {
     for (const which of ['all', 'default']) inPod().sysctl(`net.ipv6.conf.${which}.disable_ipv6`, 1);
     await makePodInterface(node, doors[1]!, first);

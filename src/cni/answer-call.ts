@@ -62,6 +62,7 @@ function asCniError(thrown: unknown, request: CniRequest | undefined): CniError 
 function codeOfFault({ code }: Fault, request: CniRequest | undefined): number {
   // The sandbox that the runtime names is no more, or never was.
   if (code === 'NETNS_GONE') return request?.command === 'CHECK' ? cniCode.unknownContainer : cniCode.badEnvironment;
+  if (code === 'NETNS_OWN') return cniCode.badEnvironment;
   // Addresses come back, and more may be on their way.
   return code === 'IPAM_EXHAUSTED' ? cniCode.tryAgainLater : cniCode.nodeFailure;
 }

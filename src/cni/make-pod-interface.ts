@@ -22,6 +22,7 @@ export async function makePodInterface(
   spec: PodInterfaceSpec,
   attach: (made: PodInterface) => void | Promise<void> = () => {},
 ): Promise<PodInterface> {
+  if (door.isOwn) throw new Fault('NETNS_OWN', `${door.path} is the network namespace of the node, and not of a pod`);
   const pod = door.netlink();
   try {
     const { host, inPod } = makeVeth(node, pod, door, spec);

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statfsSync, statSync } from 'node:fs';
 import { assert, Fault } from '../../lib/fault.ts';
 import { CLONE_NEWNET, type Kernel } from '../sys/kernel-calls.ts';
 import { Netlink } from './netlink.ts';
@@ -37,6 +37,12 @@ export class NetworkNamespace {
   /** Tells namespaces apart while both exist: inode numbers of nsfs. */
   get inode(): number {
     return fstatSync(this.fd).ino;
+  }
+
+  /** Whether it is the one that this thread is in. */
+  get isOwn(): boolean {
+    const [here, there] = [statSync(own), fstatSync(this.fd)];
+    return here.ino === there.ino && here.dev === there.dev;
   }
 
   /**
