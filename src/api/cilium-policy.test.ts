@@ -168,6 +168,27 @@ describe('CiliumNetworkPolicy', () => {
     assert.deepEqual(object.rules[0]?.egress[0]?.peers, { kind: 'groups', groups: [{ aws }] });
   });
 
+  it('allows nothing by what an API server has and this version does not know', () => {
+    const elements = [
+      { toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { http: [{ cookie: 'a' }] } }] },
+      { fromEndpoints: [{}], onlyOnSundays: true },
+      { fromEndpoints: [{}] },
+    ];
+    const ingressDeny = [{ fromEndpoints: [{}], onlyOnSundays: true }];
+    const raw = changed(policy, ['spec.ingress', elements], ['spec.ingressDeny', ingressDeny]);
+    const { object, diagnostics } = parseObject(raw, { unknownFields: 'warning' });
+    assert.ok(object?.kind === 'CiliumNetworkPolicy');
+    const nobody = { kind: 'endpoints', selectors: [] };
+    const everybody = { kind: 'endpoints', selectors: [[]] };
+    assert.deepEqual(
+      object.rules[0]?.ingress.map(({ peers }) => peers),
+      [nobody, nobody, everybody],
+    );
+    assert.deepEqual(object.rules[0]?.ingressDeny[0]?.peers, everybody);
+    const found = diagnostics.map(({ severity, field }) => `${severity} ${field}`);
+    assert.ok(found.includes('warning spec.ingress[0]') && found.includes('warning spec.ingress[1].onlyOnSundays'));
+  });
+
   it('warns of an element of toPorts that matches nothing', () => {
     const [warning] = warnings(changed(policy, ['spec.ingress', [{ toPorts: [{}] }]]));
     assert.equal(warning?.field, 'spec.ingress[0].toPorts[0].ports');

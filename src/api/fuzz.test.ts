@@ -6,6 +6,7 @@ import { loadAll } from 'js-yaml';
 import { kinds, type ParsedItem, parseObject, parseObjects } from './index.ts';
 import { formatPath, parsePath } from './schema/index.ts';
 import { mutate, mutation } from './testing/mutate.ts';
+import { rawPolicyObject } from './testing/policies.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../shared/inputs/cilium-examples');
 
@@ -42,6 +43,17 @@ describe('parsers, fuzzed', () => {
         for (const item of parseObjects(mutant)) checkResult(item);
       }),
       { numRuns: 3000 },
+    );
+  });
+
+  it('take mutations of generated policies, also from an API server that knows more', () => {
+    const mutations = fc.array(mutation, { maxLength: 3 });
+    const unknownFields = fc.constantFrom('error' as const, 'warning' as const);
+    fc.assert(
+      fc.property(rawPolicyObject, mutations, unknownFields, (raw, list, mode) => {
+        checkResult(parseObject(list.reduce<unknown>(mutate, structuredClone(raw)), { unknownFields: mode }));
+      }),
+      { numRuns: 2000 },
     );
   });
 

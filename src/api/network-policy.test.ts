@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { LabelSelector } from './core.ts';
 import { parseObject } from './parse.ts';
+import { matchesSelector } from './selector.ts';
 import { accepted, changed, refusals } from './testing/expect.ts';
 
 const policy = {
@@ -54,6 +56,23 @@ describe('NetworkPolicy', () => {
     const ports = [{ port: 'http', protocol: 'TCP' }, { port: 1, endPort: 5, protocol: 'UDP' }, { protocol: 'SCTP' }];
     const { spec } = accepted('NetworkPolicy', changed(policy, ['spec.ingress.0.ports', ports]));
     assert.deepEqual(spec.ingress[0]?.ports, ports);
+  });
+
+  it('allows nothing by what an API server has and this version does not know', () => {
+    const rules = [{ from: [{ podSelector: {} }], onlyOnSundays: true }, { from: [{ robotSelector: {} }] }, {}];
+    const raw = changed(policy, ['spec.ingress', rules]);
+    const { object, diagnostics } = parseObject(raw, { unknownFields: 'warning' });
+    assert.ok(object?.kind === 'NetworkPolicy');
+    const labels = [{}, { nobody: 'a' }, { app: 'web' }];
+    const letsIn = object.spec.ingress.map(({ peers }) =>
+      peers.length === 0
+        ? 'everybody'
+        : labels.filter((each) =>
+            peers.some((peer) => 'podSelector' in peer && matchesSelector(peer.podSelector as LabelSelector, each)),
+          ),
+    );
+    assert.deepEqual(letsIn, [[], [], 'everybody']);
+    assert.ok(diagnostics.every(({ severity }) => severity === 'warning'));
   });
 
   const at = 'spec.ingress[0]';

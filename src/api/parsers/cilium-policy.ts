@@ -48,7 +48,7 @@ function trafficRule(direction: Direction, verdict: 'allow' | 'deny'): Schema<Re
       ? { authentication: optional(object({ mode: required(oneOf('disabled', 'required', 'test-always-fail')) })) }
       : {}),
   }) as Schema<Record<string, unknown>>;
-  return map(fields, (read, context) => {
+  const element: Schema<ReadTraffic> = map(fields, (read, context) => {
     const peers = solePeers(
       new Map(names.flatMap((name) => (read[name] === undefined ? [] : [[name, read[name] as ReadPeers]]))),
       context,
@@ -72,6 +72,28 @@ function trafficRule(direction: Direction, verdict: 'allow' | 'deny'): Schema<Re
       ...(mode === undefined ? {} : { authentication: mode }),
     };
   });
+  return verdict === 'allow' ? allowingOnlyWhatIsKnown(element) : element;
+}
+
+const NOBODY: ReadPeers = { kind: 'endpoints', selectors: [] };
+
+/**
+ * An API server may have newer CustomResourceDefinitions than we know, and what a field that we do not know takes away would be
+ * allowed without it. (Without it, what denies denies more.)
+ */
+function allowingOnlyWhatIsKnown(element: Schema<ReadTraffic>): Schema<ReadTraffic> {
+  return (raw, context) => {
+    const before = context.unknownFields;
+    const errors = context.errors;
+    const read = element(raw, context);
+    if (context.unknownFields === before || context.errors !== errors) return read;
+    context.warning(
+      'UnknownField',
+      'has fields that are not known here, so it allows nothing',
+      'remove them, or upgrade Sluice',
+    );
+    return { ...read, peers: NOBODY };
+  };
 }
 
 /** `icmps` without fields would read as no `icmps` at all, which is all of IP. */

@@ -1,4 +1,4 @@
-import type { NetworkPolicyPeer, NetworkPolicyPort } from '../network-policy.ts';
+import type { NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicyRule } from '../network-policy.ts';
 import {
   type Context,
   check,
@@ -27,25 +27,41 @@ const ipBlock = check(
   (block, context) => checkExceptions(block, context, true),
 );
 
-const peer: Schema<NetworkPolicyPeer> = map(
-  object({
-    podSelector: optional(labelSelector),
-    namespaceSelector: optional(labelSelector),
-    ipBlock: optional(ipBlock),
-  }),
-  ({ ipBlock: block, ...selectors }, context): NetworkPolicyPeer => {
-    const count = Object.values(selectors).length;
-    if (block !== undefined && count === 0) return { ipBlock: block };
-    if (block === undefined && count > 0) return selectors;
-    if (block === undefined)
-      context.error('MissingField', 'is empty', 'write podSelector, namespaceSelector or ipBlock; {} selects all pods');
-    else
-      context.error('InvalidValue', 'must not be set with podSelector or namespaceSelector', 'write a peer for each', [
-        'ipBlock',
-      ]);
-    return NOTHING;
+/** No labels satisfy it: an empty list of peers is everybody. */
+const NOBODY: NetworkPolicyPeer = {
+  podSelector: {
+    matchLabels: {},
+    matchExpressions: [
+      { key: 'nobody', operator: 'Exists', values: [] },
+      { key: 'nobody', operator: 'DoesNotExist', values: [] },
+    ],
   },
-);
+};
+
+const peerFields = object({
+  podSelector: optional(labelSelector),
+  namespaceSelector: optional(labelSelector),
+  ipBlock: optional(ipBlock),
+});
+
+const peer: Schema<NetworkPolicyPeer> = (raw, context) => {
+  const unknown = context.unknownFields;
+  const errors = context.errors;
+  const { ipBlock: block, ...selectors } = peerFields(raw, context) ?? {};
+  if (context.errors !== errors) return NOTHING;
+  // Of a kind that this version does not know.
+  if (context.unknownFields !== unknown) return NOBODY;
+  const count = Object.values(selectors).length;
+  if (block !== undefined && count === 0) return { ipBlock: block };
+  if (block === undefined && count > 0) return selectors;
+  if (block === undefined)
+    context.error('MissingField', 'is empty', 'write podSelector, namespaceSelector or ipBlock; {} selects all pods');
+  else
+    context.error('InvalidValue', 'must not be set with podSelector or namespaceSelector', 'write a peer for each', [
+      'ipBlock',
+    ]);
+  return NOTHING;
+};
 
 const portNumber = integer(1, 65535);
 
@@ -65,8 +81,24 @@ const policyPort: Schema<NetworkPolicyPort> = map(
 const ports = defaulted(list(policyPort), []);
 const peers = defaulted(list(peer), []);
 
-const ingressRule = map(object({ from: peers, ports }), ({ from, ...rest }) => ({ peers: from, ...rest }));
-const egressRule = map(object({ to: peers, ports }), ({ to, ...rest }) => ({ peers: to, ...rest }));
+const ingressRule = allowingOnlyWhatIsKnown(
+  map(object({ from: peers, ports }), ({ from, ...rest }) => ({ peers: from, ...rest })),
+);
+const egressRule = allowingOnlyWhatIsKnown(
+  map(object({ to: peers, ports }), ({ to, ...rest }) => ({ peers: to, ...rest })),
+);
+
+/** A newer API server may have fields that we do not know, and what these take away would be allowed without them. */
+function allowingOnlyWhatIsKnown(rule: Schema<NetworkPolicyRule>): Schema<NetworkPolicyRule> {
+  return (raw, context) => {
+    const before = context.unknownFields;
+    const errors = context.errors;
+    const read = rule(raw, context);
+    if (context.unknownFields === before || context.errors !== errors) return read;
+    context.warning('UnknownField', 'has fields that are not known here, so it allows nothing', 'upgrade Sluice');
+    return { ...read, peers: [NOBODY] };
+  };
+}
 
 const spec = map(
   object({

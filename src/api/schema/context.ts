@@ -35,17 +35,23 @@ export class Context {
   readonly #path: Segment[] = [];
   readonly #problems: Diagnostic[] = [];
   #errors = 0;
+  #unknown = 0;
   #dropped = 0;
-  readonly #unknownFields: 'error' | 'warning';
+  readonly #asUnknown: 'error' | 'warning';
 
   /** @param unknownFields what a field is that no schema knows */
   constructor(unknownFields: 'error' | 'warning' = 'error') {
-    this.#unknownFields = unknownFields;
+    this.#asUnknown = unknownFields;
   }
 
   /** Errors up to now: a check over several fields runs only where their own parsing raised none. */
   get errors(): number {
     return this.#errors;
+  }
+
+  /** Fields up to now that no schema knows, whatever becomes of them. */
+  get unknownFields(): number {
+    return this.#unknown;
   }
 
   /** Nothing more of this object will be shown: what only makes messages better can be left out. */
@@ -81,7 +87,8 @@ export class Context {
 
   /** Its message stands as it is, without the path in front. */
   unknownField(key: string, known: Iterable<string>): void {
-    if (this.#unknownFields === 'warning') {
+    this.#unknown++;
+    if (this.#asUnknown === 'warning') {
       this.warning('UnknownField', 'is not known to this version of Sluice', 'it has no effect', [key]);
       return;
     }
