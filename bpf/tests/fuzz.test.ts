@@ -37,28 +37,30 @@ const extension: fc.Arbitrary<Extension> = fc.oneof(
     .map(([header, rest]) => ({ header, rest })),
 );
 
-const extras = (ip: Family) =>
-  ip.family === 4
-    ? fc.record(
-        {
-          id: fc.nat(3),
-          fragmentOffset: fc.constantFrom(0, 0, 1, 2, 3, 8191),
-          moreFragments: fc.boolean(),
-          options: fc.constantFrom(4, 8, 40).map((size) => Buffer.alloc(size, 1)),
-          totalLength: fc.nat(2000),
-          version: fc.nat(15),
-          headerWords: fc.nat(15),
-        },
-        { requiredKeys: [] },
-      )
-    : fc.record(
-        {
-          extensions: fc.array(extension, { maxLength: 4 }),
-          payloadLength: fc.nat(2000),
-          version: fc.nat(15),
-        },
-        { requiredKeys: [] },
-      );
+/** Mostly as it should be: of a packet with six errors, only the first one is tested. */
+const seldom = <T>(wrong: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: wrong });
+
+const extras = (ip: Family): fc.Arbitrary<object> => {
+  const fields: Record<string, fc.Arbitrary<unknown>> = ip.family === 4
+    ? {
+        id: fc.nat(3),
+        fragmentOffset: seldom(fc.constantFrom(1, 2, 3, 8191)),
+        moreFragments: seldom(fc.constant(true)),
+        options: fc.constantFrom(0, 0, 4, 8, 40).map((size) => Buffer.alloc(size, 1)),
+        totalLength: seldom(fc.nat(200)),
+        version: seldom(fc.nat(15)),
+        headerWords: seldom(fc.nat(15)),
+      }
+    : {
+        extensions: fc.array(extension, { maxLength: 3 }),
+        payloadLength: seldom(fc.nat(200)),
+        version: seldom(fc.nat(15)),
+      };
+  return fc
+    .record(fields)
+    .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)));
+};
 
 forFamilies('packet fuzzing', TestNode.open, (ip, node) => {
   /** Only TCP to port 80 may get in: whatever else is let through was let through wrongly. */
@@ -83,7 +85,8 @@ forFamilies('packet fuzzing', TestNode.open, (ip, node) => {
     fc.assert(
       fc.property(payloads(ip), extras(ip), (payload, extra) => {
         const { a } = node();
-        const sent = ip.sent(a, 'b', payload, extra);
+        const macs = { sourceMac: a.podMac, destinationMac: a.hostMac, etherType: ip.family === 4 ? 0x0800 : 0x86dd };
+        const sent = frame(macs, ip.packet('a', 'b', payload, extra));
         // Of a fragment the ports may be somewhere else; those have a test of their own.
         if (isFragment(ip, sent)) return;
         check(node().from(a, sent), sent);
@@ -94,13 +97,14 @@ forFamilies('packet fuzzing', TestNode.open, (ip, node) => {
   });
 
   it('allowed packets with bytes changed or cut off: nothing gets in but what may', () => {
-    const bytes = fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { minLength: 1, maxLength: 4 });
+    const cuts = fc.constantFrom(0, 0, 0, 0, 1, 7, 20, 40);
+    const bytes = fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 3 });
     fc.assert(
-      fc.property(fc.record({ ...ports, flags, data }), bytes, fc.nat(200), (options, changes, cut) => {
+      fc.property(fc.record({ ...ports, flags, data }), bytes, cuts, (options, changes, cut) => {
         const { a } = node();
         const sent = ip.sent(a, 'b', tcp(options));
         for (const [at, value] of changes) sent[12 + (at % (sent.length - 12))] = value;
-        const packet = sent.subarray(0, Math.max(ip.family === 4 ? 34 : 54, sent.length - (cut % 40)));
+        const packet = sent.subarray(0, Math.max(ip.family === 4 ? 34 : 54, sent.length - cut));
         if (packet[12] !== (ip.family === 4 ? 0x08 : 0x86) || packet[13] !== (ip.family === 4 ? 0x00 : 0xdd)) return;
         if (isFragment(ip, packet) || !sameAddresses(ip, packet)) return;
         check(node().from(a, packet), packet);
