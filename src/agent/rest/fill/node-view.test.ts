@@ -209,6 +209,13 @@ describe('the API’s view of a node', () => {
     assert.deepEqual(
       [...(known?.policy.counted() ?? [])],
       [
+        // Nothing is enforced on the way out: one entry lets all through.
+        {
+          ...{ direction: 'egress', identity: 0, protocol: 0, port: 0, portBits: 0, verdict: 'allow' },
+          rule: 'not-enforced',
+          packets: 0,
+          bytes: 0,
+        },
         {
           ...{ direction: 'ingress', identity: 301, protocol: 6, port: 80, portBits: 16, verdict: 'allow' },
           rule: 'shop/web ingress[0].toPorts[0]',
@@ -219,7 +226,7 @@ describe('the API’s view of a node', () => {
     );
     assert.deepEqual(
       [...(known?.policy.entries() ?? [])].map(({ rule }) => rule),
-      ['shop/web ingress[0].toPorts[0]'],
+      ['not-enforced', 'shop/web ingress[0].toPorts[0]'],
     );
     assert.deepEqual(known?.faults, []);
     assert.equal(view.endpoint(17)?.pod?.name, 'pod-17');
