@@ -55,7 +55,9 @@ function compile(from, to) {
   }
 }
 
+/** Left alone where it is the same: what is built from it is judged by its time. */
 function replace(path, text) {
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
   writeFileSync(`${path}.${process.pid}`, text);
   renameSync(`${path}.${process.pid}`, path);
 }
