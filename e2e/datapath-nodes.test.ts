@@ -26,7 +26,12 @@ for (const routing of ['direct', 'vxlan'] as const) {
       let echo: Program;
 
       before(async () => {
-        const args = ['--routing', routing, ...(path === 'fast' ? [] : ['--no-fast-path'])];
+        const args = [
+          '--enable-unreachable-routes',
+          '--routing',
+          routing,
+          ...(path === 'fast' ? [] : ['--no-fast-path']),
+        ];
         rig = await startDatapathRig({ nodes: 2, outside: true, args });
         client = await rig.nodes[0]!.addPod('client', { labels: { app: 'client' } });
         stranger = await rig.nodes[0]!.addPod('stranger', { labels: { app: 'stranger' } });

@@ -8,6 +8,7 @@ import { type DatapathView, type NodeHealth, nodeView, type RuntimeConfig } from
 import type { ClusterPeers } from './cluster-peers.ts';
 import type { EndpointManager } from './endpoint-manager.ts';
 import type { KernelState } from './kernel-state.ts';
+import type { ManagedEndpoint } from './managed-endpoint.ts';
 import type { NodeDevices } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
 import type { Publisher } from './publisher.ts';
@@ -21,6 +22,8 @@ export interface ViewedParts {
   readonly ipcache: Ipcache;
   readonly state: KernelState;
   readonly manager: EndpointManager;
+  /** With host policies. */
+  readonly host?: ManagedEndpoint;
   readonly peers: ClusterPeers;
   readonly ipam: AgentIpam;
   readonly maps: DatapathMaps;
@@ -37,13 +40,19 @@ export interface ViewedParts {
 }
 
 export function datapathView(parts: ViewedParts): DatapathView {
-  const { options, engine, state, manager, peers, netlink } = parts;
+  const { options, engine, state, manager, peers, netlink, host } = parts;
   const { version, tables, ipcache, ipam, maps, metrics } = parts;
   return nodeView({
     ...{ version, cluster: options.cluster, node: options.node, tables, engine, ipcache, ipam, maps, metrics },
     routing: options.routing,
     trace: (query) => engine.trace(query),
-    endpoints: manager,
+    endpoints: {
+      *values() {
+        if (host !== undefined) yield host;
+        yield* manager.values();
+      },
+      byId: (id) => (host?.endpoint.id === id ? host : manager.byId(id)),
+    },
     nodes: () => peers.nodes(),
     reconcilers: () => [...state.reconcilers(), ...state.policies.reconcilers()],
     policyMap: (hostIfindex) => state.policyOf(hostIfindex),

@@ -5,6 +5,7 @@ import { type CniServer, NetworkFile, serveCni } from '../../cni/index.ts';
 import {
   type Attachment,
   ConntrackCollector,
+  type DatapathMaps,
   type Hook,
   loadPrograms,
   Netlink,
@@ -15,11 +16,12 @@ import {
   orLacking,
   readEvents,
 } from '../../datapath/index.ts';
+import { assert } from '../../lib/fault.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Tables } from '../../mesh/inputs.ts';
 import { attachmentKey, ciliumEndpointManifest, ciliumIdentityManifest } from '../../network/endpoint/index.ts';
-import { labelsOfMap } from '../../network/identity/index.ts';
+import { LOCAL_IDENTITIES, labelsOfMap } from '../../network/identity/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -31,8 +33,10 @@ import type { ClusterObjects } from './cluster-objects.ts';
 import { ClusterPeers } from './cluster-peers.ts';
 import { CniEndpoints } from './cni-endpoints.ts';
 import { datapathView, observeDatapath, type ViewedParts } from './datapath-view.ts';
+import { prefixText } from './encode.ts';
 import { EndpointManager } from './endpoint-manager.ts';
 import { EndpointRecords } from './endpoint-records.ts';
+import { HostEndpoint } from './host-endpoint.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
 import { observeKernel } from './kernel-metrics.ts';
 import { KernelState } from './kernel-state.ts';
@@ -170,9 +174,14 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     for (const address of managed.endpoint.chained ? [] : managed.made.addresses)
       ipam.claim(address, managed.key, { restored: true, description: describe(managed.endpoint.pod, managed.key) });
   for (const one of lost) ipam.release(attachmentKey(one));
+  const host = options.hostFirewall
+    ? parts.add('host endpoint', hostEndpoint(context, manager, engine, state))
+    : undefined;
+  engine.cidrs.restore(cidrIdentitiesOf(maps));
   // All of the world, in one: policies, identities and prefixes of the tables, and the endpoints of the process before.
   parts.add('policies', feedPolicies(tables, engine, changed));
   state.apply();
+  engine.cidrs.forget();
   let runtime: RuntimeConfig = initialConfig(options);
   const configure = (change: Partial<RuntimeConfig>) => {
     runtime = { ...runtime, ...change };
@@ -244,6 +253,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     ...{ version: context.version, metrics: context.metrics, devices: () => devices, runtime: () => runtime },
     mtu: { device: podMtu(), route: podMtu() },
     ...(context.kubernetes === undefined ? {} : { kubernetes: context.kubernetes }),
+    ...(host === undefined ? {} : { host: host.managed }),
   };
   const view = datapathView(parted);
   observeDatapath(context.meter, parted);
@@ -297,6 +307,24 @@ async function keepNetworkFile(
     file.start().catch((error: unknown) => log.error({ err: error }, 'the CNI configuration cannot be written'));
   });
   parts.add('first Pod CIDRs', { close: () => stop() });
+}
+
+function hostEndpoint(
+  { options: { node }, tables }: DatapathContext,
+  manager: EndpointManager,
+  engine: PolicyEngine,
+  state: KernelState,
+): HostEndpoint {
+  const id = manager.allocateId();
+  assert(id !== undefined, 'no id is free before any pod is there');
+  return new HostEndpoint({ tables, node, id, engine, state });
+}
+
+/** Numbers that networks in policies had in the process before: packets that are judged meanwhile mean the same. */
+function* cidrIdentitiesOf({ ipcache4, ipcache6 }: Pick<DatapathMaps, 'ipcache4' | 'ipcache6'>) {
+  for (const map of [ipcache4, ipcache6])
+    for (const [{ prefixlen, address }, { identity }] of map.entries())
+      if (identity >= LOCAL_IDENTITIES.first) yield [prefixText(address, prefixlen), identity] as const;
 }
 
 /** With direct routes there is none, and one of before goes. */

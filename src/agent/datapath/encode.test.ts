@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { EndpointFlag, IpcacheFlag, PolicyVerdict } from '../../gen/abi.ts';
 import type { PolicyEntry } from '../../network/policy/index.ts';
-import { addressValue, endpointValue, ipcachePair, noAddress, policyEntryKey, policyEntryValue } from './encode.ts';
+import {
+  addressValue,
+  endpointValue,
+  ipcachePair,
+  noAddress,
+  policyEntryKey,
+  policyEntryValue,
+  prefixText,
+} from './encode.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
@@ -21,6 +29,7 @@ describe('what the maps are given', () => {
     assert.deepEqual([key.prefixlen, hex(key.address)], [16, '0a010000']);
     assert.deepEqual([value.identity, value.flags], [300, IpcacheFlag.tunnel]);
     assert.equal(hex(value.tunnelEndpoint.bytes), '00000000000000000000ffffc0000201');
+    assert.equal(prefixText(key.address, key.prefixlen), '10.1.0.0/16');
     const six = ipcachePair({ prefix: 'fd00::1/128', identity: 1, source: 'local' });
     assert.deepEqual([six.family, six.key.prefixlen, six.key.address.length, six.value.flags], [6, 128, 16, 0]);
   });

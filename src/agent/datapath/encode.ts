@@ -11,7 +11,7 @@ import {
 } from '../../gen/abi.ts';
 import { bitsOf, parseIp } from '../../lib/ip-address.ts';
 import type { Endpoint } from '../../network/endpoint/index.ts';
-import { parsePrefix, reserved } from '../../network/identity/index.ts';
+import { makePrefix, parsePrefix, reserved } from '../../network/identity/index.ts';
 import type { PolicyEntry } from '../../network/policy/index.ts';
 import type { PrefixEntry } from '../../network/routing/index.ts';
 
@@ -71,6 +71,12 @@ export function prefixKey(prefix: string) {
   const { family, length, value } = parsed;
   const address = Buffer.from(value.toString(16).padStart(bitsOf(family) / 4, '0'), 'hex');
   return { family, key: { prefixlen: length, address } };
+}
+
+/** A key of one of the ipcache maps as text: canonical. */
+export function prefixText(address: Uint8Array, length: number): string {
+  const value = BigInt(`0x${Buffer.from(address).toString('hex')}`);
+  return makePrefix(address.length === 4 ? 4 : 6, value, length).text;
 }
 
 type EntryKey = Pick<PolicyEntry, 'direction' | 'identity' | 'protocol' | 'port' | 'portBits'>;
