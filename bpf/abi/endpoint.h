@@ -24,8 +24,9 @@ struct endpoint {
 	/** Key in `policies`. Endpoints whose policy is the same have the same one. */
 	__u32 policy_id;
 	/**
-	 * Changed (never back to a number it had) with every change of the policy map, of the flags or of policy_id, and when a
-	 * peer's address gets another identity: connections are judged again with their next packet.
+	 * Changed (never back to a number it had) with every change of the policy map, of the flags or of policy_id: connections
+	 * are judged again with their next packet. A peer on another node that is reached by plain routes and gets another
+	 * identity calls for it as well; of others the programs see it themselves.
 	 */
 	__u32 policy_generation;
 	/** The host-side interface; 0 for the host. */

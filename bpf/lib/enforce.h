@@ -148,6 +148,17 @@ static __always_inline int pass_related(struct __sk_buff *ctx, struct packet *p,
 	return 1;
 }
 
+/**
+ * The peer's labels changed, and with them its identity. Known at no cost of peers on this node, behind the tunnel and, for what
+ * is sent, on other nodes; for the rest the agent changes the generation.
+ */
+static __always_inline bool is_somebody_else(const struct packet *p, const struct conntrack_entry *entry, const __u8 direction)
+{
+	__u32 identity = direction == DIRECTION_EGRESS ? p->destination_identity : p->source_identity;
+
+	return identity && identity != entry->peer_identity;
+}
+
 static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e, const struct config *c,
 				   const __u8 direction)
 {
@@ -182,7 +193,8 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 		if (unlikely((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && (reply || entry->state != CONNTRACK_OPENING)))
 			entry = 0;
 		else {
-			if (unlikely(entry->policy_generation != e->policy_generation)) {
+			if (unlikely(entry->policy_generation != e->policy_generation ||
+				     is_somebody_else(p, entry, direction))) {
 				result = rejudge(ctx, p, e, c, entry);
 				if (result)
 					return result;

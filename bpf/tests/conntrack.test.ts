@@ -54,6 +54,17 @@ forFamilies('connections', TestNode.open, (ip, node) => {
     assert.equal(connection(11).policyGeneration, 2);
   });
 
+  it('a peer that is somebody else by now is judged again', () => {
+    onlyClients();
+    handshake();
+    node().set(node().a, { flags: both, identity: 4242 });
+    assert.equal(request('A').reason, 'policyDenied');
+    node().set(node().a, { flags: both });
+    assert.equal(request('A').verdict, 'redirect');
+    node().set(node().b, { flags: both, identity: 4242 });
+    assert.equal(request('A').reason, 'policyDenied');
+  });
+
   it('states: opening, established, half closed, closing', () => {
     const state = () => connection(11).state;
     request();
