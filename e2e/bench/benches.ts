@@ -11,6 +11,7 @@ import { endpoint } from './cases/endpoint.ts';
 import { events } from './cases/events.ts';
 import { memory } from './cases/memory.ts';
 import { oneMore } from './cases/one-more.ts';
+import { policyEngine } from './cases/policy-engine.ts';
 import { rejected } from './cases/rejected.ts';
 import { routesObjects } from './cases/routes-objects.ts';
 import { routesYaml } from './cases/routes-yaml.ts';
@@ -32,6 +33,7 @@ export const benches: readonly Bench[] = [
   series,
   xds,
   events,
+  policyEngine,
   conformance,
   clusterBurst,
   clusterOneMore,

@@ -218,6 +218,7 @@ export class PolicyEngine {
     this.#forget(changes, replaced, released);
     this.#judge(() => true);
     const merged = this.#step('networks go');
+    for (const subject of this.#newSubjects) subject.isNew = false;
     this.#newSubjects.clear();
     this.#identities.settle();
     return { revision: this.#revision, steps: [split, changed, merged].filter((step) => step !== undefined) };

@@ -40,6 +40,8 @@ export interface SubjectPolicy {
  */
 export interface SubjectChange {
   readonly subject: SubjectPolicy;
+  /** This is its first flush: `upserts` is empty, and all of it is `subject.entries()`. */
+  readonly isNew: boolean;
   readonly upserts: readonly PolicyEntry[];
   readonly removals: readonly PolicyEntry[];
   readonly enforcementChanged: boolean;

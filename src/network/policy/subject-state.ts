@@ -1,10 +1,11 @@
 import type { Labels } from '../identity/index.ts';
 import type { BitSet } from './bit-set.ts';
 import { type ClassEntry, strength } from './class-entries.ts';
+import { EntryDifferences } from './entry-differences.ts';
 import type { IdentityTable } from './identity-table.ts';
 import { type PeerClass, PeerClasses, type Slot } from './peer-classes.ts';
 import type { PeerSet } from './peer-set.ts';
-import { type Direction, entryKey, type PolicyEntry } from './policy-entry.ts';
+import type { Direction, PolicyEntry } from './policy-entry.ts';
 import type { Rule } from './rule.ts';
 import { indexLabels, type LabelIndex } from './selector.ts';
 import type { Enforcement, NamedPort, SubjectChange, SubjectPolicy } from './subject-policy.ts';
@@ -33,11 +34,14 @@ export class SubjectState implements SubjectPolicy {
   requires = '';
   enforcement: Readonly<Record<Direction, Enforcement>> = { ingress: open, egress: open };
   generation = 0;
+  /** Until the end of its first flush. */
+  isNew = true;
   entryCount = 0;
   users = 0;
   readonly #identities: IdentityTable;
   readonly #classes: PeerClasses;
   #of: (PeerClass | undefined)[] = [];
+  readonly #differences = new EntryDifferences();
   /** Entries that places had before this flush. */
   readonly #before = new Map<number, readonly ClassEntry[]>();
   #keepAt = 64;
@@ -56,7 +60,7 @@ export class SubjectState implements SubjectPolicy {
     for (let at = 0; at < this.#of.length; at++) {
       const entries = this.#entriesAt(at);
       const identity = entries.length === 0 ? 0 : this.#identities.idAt(at);
-      for (const entry of entries) yield { ...entry, identity };
+      for (const entry of entries) yield withIdentity(entry, identity);
     }
   }
 
@@ -115,17 +119,24 @@ export class SubjectState implements SubjectPolicy {
     const removals: PolicyEntry[] = [];
     for (const [at, before] of this.#before) {
       const after = this.#entriesAt(at);
-      if (after !== before) this.#difference(this.#identities.idAt(at), before, after, upserts, removals);
+      this.entryCount += after.length - before.length;
+      if (after === before || this.isNew) continue;
+      const difference = this.#differences.of(before, after);
+      const identity = this.#identities.idAt(at);
+      for (const entry of difference.upserts) upserts.push(withIdentity(entry, identity));
+      for (const entry of difference.removals) removals.push(withIdentity(entry, identity));
     }
     this.#before.clear();
+    this.#differences.clear();
     for (const number of this.#retired) this.#grants.delete(number);
     this.#retired = [];
     if (this.#classes.size > this.#keepAt) this.#tidy();
-    if (upserts.length === 0 && removals.length === 0 && !enforcementChanged) return undefined;
+    const { isNew } = this;
+    if (isNew ? !policyChanged : upserts.length === 0 && removals.length === 0 && !enforcementChanged) return undefined;
     if (policyChanged) this.generation++;
-    upserts.sort((a, b) => strength[b.verdict] - strength[a.verdict]);
-    removals.sort((a, b) => strength[a.verdict] - strength[b.verdict]);
-    return { subject: this, upserts, removals, enforcementChanged };
+    byStrength(upserts, 1);
+    byStrength(removals, -1);
+    return { subject: this, isNew, upserts, removals, enforcementChanged };
   }
 
   #put(at: number, found: PeerClass): void {
@@ -138,28 +149,6 @@ export class SubjectState implements SubjectPolicy {
     return of === undefined ? none : this.#classes.entries(of, this.#identities.portsAt(at));
   }
 
-  #difference(
-    identity: number,
-    before: readonly ClassEntry[],
-    after: readonly ClassEntry[],
-    upserts: PolicyEntry[],
-    removals: PolicyEntry[],
-  ): void {
-    this.entryCount += after.length - before.length;
-    if (before.length === 0) {
-      for (const entry of after) upserts.push({ ...entry, identity });
-      return;
-    }
-    const old = new Map(before.map((entry) => [entryKey({ ...entry, identity }), entry]));
-    for (const entry of after) {
-      const key = entryKey({ ...entry, identity });
-      const other = old.get(key);
-      old.delete(key);
-      if (other === undefined || !sameValue(entry, other)) upserts.push({ ...entry, identity });
-    }
-    for (const entry of old.values()) removals.push({ ...entry, identity });
-  }
-
   #tidy(): void {
     const used = new Set<PeerClass>();
     for (const one of this.#of) if (one !== undefined) used.add(one);
@@ -168,13 +157,18 @@ export class SubjectState implements SubjectPolicy {
   }
 }
 
-function sameValue(a: ClassEntry, b: ClassEntry): boolean {
-  return (
-    strength[a.verdict] === strength[b.verdict] &&
-    a.rule === b.rule &&
-    a.l7?.parser === b.l7?.parser &&
-    a.l7?.listener === b.l7?.listener
-  );
+/** Spelt out: of a hundred thousand of these, copying an object by its own shape is most of what a change costs. */
+function withIdentity(entry: ClassEntry, identity: number): PolicyEntry {
+  const { direction, protocol, port, portBits, verdict, l7, rule } = entry;
+  if (l7 === undefined) return { direction, identity, protocol, port, portBits, verdict, rule };
+  return { direction, identity, protocol, port, portBits, verdict, l7, rule };
+}
+
+/** Denying ones first, for writing; sorted only where there are several kinds. */
+function byStrength(entries: PolicyEntry[], sign: 1 | -1): void {
+  const first = entries[0]?.verdict;
+  if (entries.every(({ verdict }) => verdict === first)) return;
+  entries.sort((a, b) => sign * (strength[b.verdict] - strength[a.verdict]));
 }
 
 const open: Enforcement = { enforced: false, defaultDeny: false, selectedBy: [] };

@@ -23,10 +23,10 @@ export class Kernel {
   }
 
   #write({ subjects, prefixes }: ChangeStep, afterEach: () => void): void {
-    for (const { subject, upserts } of subjects) {
+    for (const { subject, upserts, isNew } of subjects) {
       const map = this.maps.get(subject.id) ?? new Map<string, PolicyEntry>();
       this.maps.set(subject.id, map);
-      for (const entry of upserts) {
+      for (const entry of isNew ? subject.entries() : upserts) {
         map.set(entryKey(entry), entry);
         afterEach();
       }
