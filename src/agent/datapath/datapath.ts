@@ -20,15 +20,19 @@ import { assert } from '../../lib/fault.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Tables } from '../../mesh/inputs.ts';
-import { attachmentKey, ciliumEndpointManifest, ciliumIdentityManifest } from '../../network/endpoint/index.ts';
+import {
+  attachmentKey,
+  ciliumEndpointManifest,
+  ciliumIdentityManifest,
+  type Endpoint,
+} from '../../network/endpoint/index.ts';
 import { LOCAL_IDENTITIES, labelsOfMap } from '../../network/identity/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
-import { serveApi } from '../api-server.ts';
 import { AgentIpam } from '../ipam/agent-ipam.ts';
 import { Parts } from '../parts/parts.ts';
-import { createRest, type DatapathView, type RestListener, type RuntimeConfig } from '../rest/index.ts';
+import { createRest, type DatapathView, type RestListener, type RuntimeConfig, serveRest } from '../rest/index.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { ClusterPeers } from './cluster-peers.ts';
 import { CniEndpoints } from './cni-endpoints.ts';
@@ -115,7 +119,13 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   });
   const ipcache = new Ipcache();
   const state = new KernelState({ maps, engine, ipcache, audit: options.audit, proxyPort: 0 });
-  const apply = () => void state.apply();
+  /** For readers of events; there once the view is. */
+  let tell: (event: string, message: string) => void = () => {};
+  const apply = () => {
+    const before = state.revision;
+    state.apply();
+    if (state.revision !== before) tell('policy-updated', `revision ${state.revision}`);
+  };
   const changed = onceATurn(apply);
   const publisher = parts.add('publisher', new Publisher(objects, log));
   const families: IpFamily[] = [
@@ -160,6 +170,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
         },
       },
       onChange: (endpoint, change) => {
+        tell(change === 'set' ? 'endpoint-updated' : 'endpoint-deleted', nameOf(endpoint));
         if (endpoint.pod.name === '') return;
         const manifest = ciliumEndpointManifest(endpoint, tunnelEndpointOf(devices));
         if (change === 'set') publisher.apply(manifest);
@@ -256,6 +267,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     ...(host === undefined ? {} : { host: host.managed }),
   };
   const view = datapathView(parted);
+  tell = (event, message) => view.flows.agent(event, message);
   observeDatapath(context.meter, parted);
   parts.add(
     'events',
@@ -274,7 +286,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const rest = createRest(view, log);
   if (options.apiSocket !== undefined) {
     const socket = options.apiSocket;
-    await parts.start('rest', () => serveApi({ socket, handlers: {}, publicPaths: [], more: rest, log }));
+    await parts.start('rest', () => serveRest(socket, rest, log));
   }
   log.info(
     {
@@ -369,6 +381,12 @@ function onceATurn(work: () => void): () => void {
       work();
     });
   };
+}
+
+/** `17 default/web is ready, identity 4711` */
+function nameOf({ id, pod, containerId, state, identity }: Endpoint): string {
+  const who = identity === undefined ? 'without an identity' : `identity ${identity}`;
+  return `${id} ${describe(pod, containerId)} is ${state}, ${who}`;
 }
 
 function describe(pod: { readonly namespace: string; readonly name: string }, key: string): string {
