@@ -31,6 +31,7 @@ import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
 import { AgentIpam } from '../ipam/agent-ipam.ts';
+import { observeIpam } from '../ipam/ipam-metrics.ts';
 import { Parts } from '../parts/parts.ts';
 import { createRest, type DatapathView, type RestListener, type RuntimeConfig, serveRest } from '../rest/index.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
@@ -269,6 +270,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const view = datapathView(parted);
   tell = (event, message) => view.flows.agent(event, message);
   observeDatapath(context.meter, parted);
+  observeIpam(context.meter, ipam);
   parts.add(
     'events',
     readEvents({

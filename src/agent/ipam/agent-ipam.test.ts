@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Fault } from '../../lib/fault.ts';
 import { createLog } from '../../lib/log.ts';
+import { startMetrics } from '../../telemetry/metrics.ts';
 import { AgentIpam, type AgentIpamOptions } from './agent-ipam.ts';
+import { observeIpam } from './ipam-metrics.ts';
 
 const log = createLog({ level: 'silent', format: 'json' });
 const script = join(import.meta.dirname, 'testing/allocating-process.ts');
@@ -95,6 +97,24 @@ describe('IPAM of the agent', () => {
     assert.deepEqual(ipam.podCidrStatuses(), { '10.0.0.0/28': 'depleted' });
     ipam.setPodCidrs({ podCidrs: ['10.0.0.0/28'] });
     assert.equal(told, 2);
+  });
+
+  it('counts addresses and Pod CIDRs for metrics', async () => {
+    const ipam = open();
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/27', '10.0.0.32/27'] });
+    ipam.restored([]);
+    for (const owner of ['a', 'b']) await ipam.allocate(owner, [4]);
+    const metrics = startMetrics();
+    observeIpam(metrics.meter, ipam);
+    const lines = (await metrics.prometheus()).split('\n').filter((line) => /^sluice_ipam/.test(line));
+    assert.deepEqual(lines.map((line) => line.replace(/,?otel_scope[^,}]*/g, '')).sort(), [
+      'sluice_ipam_addresses{family="ipv4",state="free"} 28',
+      'sluice_ipam_addresses{family="ipv4",state="used"} 2',
+      'sluice_ipam_pod_cidrs{family="ipv4",status="depleted"} 0',
+      'sluice_ipam_pod_cidrs{family="ipv4",status="in-use"} 1',
+      'sluice_ipam_pod_cidrs{family="ipv4",status="released"} 1',
+    ]);
+    await metrics.close();
   });
 
   it('gives no Pod CIDR back before it is known which endpoints live on', () => {

@@ -194,10 +194,11 @@ export class NodeAddresses {
     return {
       mode: this.#options.mode,
       families: this.#options.families,
-      podCidrs: this.#book.cidrs.map(({ cidr, total, used }: CidrState) => ({
+      podCidrs: this.#book.cidrs.map(({ cidr, closed, total, used }: CidrState) => ({
         cidr: cidr.text,
         family: cidr.family,
         status: statuses.get(cidr.text) ?? 'in-use',
+        isOpen: closed === undefined,
         total,
         used,
       })),

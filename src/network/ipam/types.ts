@@ -91,6 +91,8 @@ export interface PodCidrUse {
   readonly cidr: string;
   readonly family: IpFamily;
   readonly status: PodCidrStatus;
+  /** It is given out of: neither given back nor taken away. */
+  readonly isOpen: boolean;
   /** Addresses that can be given out, without reserved ones. */
   readonly total: bigint;
   /** Of these, given out. */

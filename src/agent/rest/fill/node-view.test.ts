@@ -82,7 +82,9 @@ function oneRange(): Ipam {
     dump: (): IpamDump => ({
       mode: 'kubernetes',
       families: [4],
-      podCidrs: [{ cidr: '10.0.0.0/24', family: 4, status: 'in-use', total: 254n, used: BigInt(owners.size) }],
+      podCidrs: [
+        { cidr: '10.0.0.0/24', family: 4, status: 'in-use', isOpen: true, total: 254n, used: BigInt(owners.size) },
+      ],
       allocations: [...owners].map(([address, one]) => ({ address, family: 4, ...one })),
     }),
   };
