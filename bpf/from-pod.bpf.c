@@ -45,7 +45,7 @@ static __always_inline int to_local(struct __sk_buff *ctx, struct packet *p, con
 	p->flags &= ~PACKET_NO_TRACE;
 	if (reason)
 		return drop(ctx, p, reason);
-	if (!fast)
+	if (!fast || p->via_stack)
 		return PASS;
 	reason = enforce_ingress(ctx, p, to, c);
 	return reason ? drop(ctx, p, reason) : deliver(ctx, p, to);
@@ -69,6 +69,8 @@ static __always_inline int to_remote(struct __sk_buff *ctx, struct packet *p, co
 	reason = enforce_egress(ctx, p, from, c);
 	if (reason)
 		return drop(ctx, p, reason);
+	if (unlikely(p->via_stack))
+		return PASS;
 	if (tunnel) {
 		reason = set_tunnel(ctx, p, to, identity_on_the_wire(from->identity));
 		return reason ? drop(ctx, p, reason) : bpf_redirect(c->tunnel_ifindex, 0);

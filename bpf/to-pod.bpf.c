@@ -71,6 +71,7 @@ int to_pod(struct __sk_buff *ctx)
 	p.target_ifindex = to->ifindex;
 	reason = identify_source(ctx, &p, c);
 	p.flags &= ~PACKET_NO_TRACE;
+	p.flags |= PACKET_FROM_STACK;
 	if (!reason)
 		reason = enforce_ingress(ctx, &p, to, c);
 	return reason ? drop(ctx, &p, reason) : PASS;

@@ -18,6 +18,12 @@ enum config_flag {
 	CONFIG_VERDICT_EVENTS = 1 << 5,
 	/** Trace events for what goes on after that, aggregated by trace_interval and trace_tcp_flags. */
 	CONFIG_TRACE_EVENTS = 1 << 6,
+	/**
+	 * Services are the stack's (kube-proxy): what it translated on the way to a pod has to go back through it, and what comes
+	 * for a pod may be the answer to something that it translated. So fast paths take what they know to be untouched: a
+	 * connection that was opened on a fast path, or the SYN that opens one.
+	 */
+	CONFIG_STACK_SERVICES = 1 << 7,
 };
 
 /** The one entry of `config`. Durations in ns. */

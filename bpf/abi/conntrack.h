@@ -48,6 +48,8 @@ enum conntrack_state {
 enum conntrack_flag {
 	/** Only audit mode let it through. */
 	CONNTRACK_AUDIT = 1 << 0,
+	/** Opened through the stack, which may have translated it: with CONFIG_STACK_SERVICES its packets take no fast path. */
+	CONNTRACK_STACK = 1 << 1,
 };
 
 struct conntrack_entry {

@@ -157,7 +157,7 @@ static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p,
 		.rule = j->rule,
 		.peer_identity = j->peer_identity,
 		.direction = j->direction,
-		.flags = j->audit ? CONNTRACK_AUDIT : 0,
+		.flags = (j->audit ? CONNTRACK_AUDIT : 0) | (p->flags & PACKET_FROM_STACK ? CONNTRACK_STACK : 0),
 	};
 	int error;
 

@@ -92,7 +92,7 @@ static __noinline int rejudge(struct __sk_buff *ctx, struct packet *p, const str
 	entry->policy_generation = e->policy_generation;
 	entry->rule = j.rule;
 	entry->peer_identity = j.peer_identity;
-	entry->flags = j.audit ? CONNTRACK_AUDIT : 0;
+	entry->flags = (entry->flags & ~CONNTRACK_AUDIT) | (j.audit ? CONNTRACK_AUDIT : 0);
 	if (changed && c->flags & CONFIG_VERDICT_EVENTS)
 		emit(ctx, p, EVENT_POLICY_VERDICT, TRACE_ESTABLISHED);
 	return 0;
@@ -175,16 +175,24 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 	p->match_prefixlen = 0;
 	p->match_identity = 0;
 	p->proxy_port = 0;
+	p->via_stack = 0;
 	if (likely(is_tracked(p))) {
 		struct flow f = flow_of(p);
 
 		conntrack_key_of(&p->source, &p->destination, &f, p->family == 4, e->id, direction, &key);
 		entry = find_connection(&key, p->family == 4, now);
+		p->via_stack = entry && entry->flags & CONNTRACK_STACK && c->flags & CONFIG_STACK_SERVICES;
 	} else if (p->flags & PACKET_ICMP_ERROR && !(p->flags & PACKET_LATER_FRAGMENT)) {
 		if (pass_related(ctx, p, e, c, direction, now)) {
 			count_packet(ctx, DROP_NONE, direction);
 			return 0;
 		}
+	}
+	if (unlikely(p->flags & PACKET_PAST_STACK && c->flags & CONFIG_STACK_SERVICES)) {
+		if (!entry && (p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+			p->via_stack = 1;
+		if (p->via_stack)
+			return 0;
 	}
 	if (likely(entry)) {
 		__u8 reply = entry->direction != direction;

@@ -21,6 +21,9 @@ enum packet_flag {
 	PACKET_TUNNEL = 1 << 4,
 	/** Whoever sends it on: nothing has been said about it that its direction's trace would repeat. */
 	PACKET_NO_TRACE = 1 << 5,
+	/** Asked before: may the stack have translated it? Comes from it (to_pod), or is on the way past it. */
+	PACKET_FROM_STACK = 1 << 6,
+	PACKET_PAST_STACK = 1 << 7,
 };
 
 /** What is known about the packet in hand: filled by parse, then by whoever finds out more. Lives on the program's stack. */
@@ -63,7 +66,8 @@ struct packet {
 	__u8 verdict;
 	/** enum event_flag */
 	__u8 event_flags;
-	__u8 pad;
+	/** Answered: it is the stack's. Without a judgement, if it was to go past it (PACKET_PAST_STACK). */
+	__u8 via_stack;
 	__be16 proxy_port;
 	__u16 pad2;
 	/** With PACKET_TUNNEL: the node that encapsulated it. */

@@ -20,8 +20,11 @@ static __always_inline int receive(struct __sk_buff *ctx, struct packet *p, __u3
 		return PASS;
 	p->point = POINT_TO_ENDPOINT;
 	p->target_ifindex = to->ifindex;
+	p->flags |= PACKET_PAST_STACK;
 	reason = enforce_ingress(ctx, p, to, c);
-	return reason ? drop(ctx, p, reason) : deliver(ctx, p, to);
+	if (unlikely(reason))
+		return drop(ctx, p, reason);
+	return p->via_stack ? PASS : deliver(ctx, p, to);
 }
 
 /** To the node itself: host policy where there is one, then the stack. @returns the program's verdict */

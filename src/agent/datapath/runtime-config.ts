@@ -30,6 +30,8 @@ export function configValue(
     (runtime.audit ? ConfigFlag.audit : 0) |
     (routing === 'vxlan' ? ConfigFlag.tunnel : 0) |
     (hostFirewall ? ConfigFlag.hostFirewall : 0) |
+    // There is nobody else yet who translates Services.
+    ConfigFlag.stackServices |
     (fastPath ? ConfigFlag.fastLocal | ConfigFlag.fastRouted : 0) |
     (runtime.verdictEvents ? ConfigFlag.verdictEvents : 0) |
     (runtime.traceEvents ? ConfigFlag.traceEvents : 0);
