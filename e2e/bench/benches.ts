@@ -7,6 +7,8 @@ import { clusterOutages } from './cases/cluster/outages.ts';
 import { clusterScale } from './cases/cluster/scale.ts';
 import { coldStart } from './cases/cold-start.ts';
 import { conformance } from './cases/conformance.ts';
+import { datapath } from './cases/datapath.ts';
+import { datapathPolicy } from './cases/datapath-policy.ts';
 import { endpoint } from './cases/endpoint.ts';
 import { events } from './cases/events.ts';
 import { memory } from './cases/memory.ts';
@@ -35,6 +37,8 @@ export const benches: readonly Bench[] = [
   events,
   policyEngine,
   conformance,
+  datapath,
+  datapathPolicy,
   clusterBurst,
   clusterOneMore,
   clusterEdits,
