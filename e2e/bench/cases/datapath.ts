@@ -130,4 +130,4 @@ function filter(node: { run(command: string, ...args: string[]): string }, clien
 }
 
 const rounds = ({ quick }: BenchContext) => (quick ? 1 : 5);
-const seconds = ({ quick }: BenchContext) => (quick ? 1 : 2);
+const seconds = (_context: BenchContext) => 1;
