@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DatapathRig, type LabNode, type LabPod, startDatapathRig } from './support/datapath-rig.ts';
+import { until } from './support/until.ts';
+
+const families = ['ipv4', 'ipv6'] as const;
+/** ms; a client that hears nothing gives up after this, one that is told does so at once. */
+const patience = 3000;
+
+describe('peers of a pod that is deleted', function () {
+  this.timeout(120_000);
+  for (const isOn of [true, false])
+    describe(`with unreachable routes ${isOn ? 'on' : 'off'}`, () => {
+      let rig: DatapathRig;
+      let [near, far, gone]: LabPod[] = [];
+
+      before(async () => {
+        rig = await startDatapathRig({
+          nodes: 2,
+          outside: true,
+          args: isOn ? ['--enable-unreachable-routes'] : [],
+        });
+        const [node, other] = rig.nodes as [LabNode, LabNode];
+        [near, far, gone] = [await node.addPod('near'), await other.addPod('far'), await node.addPod('gone')];
+        const echo = await gone.traffic.serve(8080);
+        for (const family of families)
+          for (const [who, traffic] of [
+            ['near', near.traffic],
+            ['far', far.traffic],
+            ['outside', rig.outside!],
+          ] as const)
+            await until(
+              `${who} to reach it by ${family}`,
+              async () => (await traffic.tcp(gone![family], 8080)) === 'ok',
+            );
+        await echo.stop();
+        await node.deletePod(gone);
+      });
+      after(() => rig?.stop());
+
+      for (const family of families) {
+        const expected = isOn ? 'unreachable' : 'timeout';
+        it(`on its node, on another one and outside: ${expected}, by ${family}`, async () => {
+          const wait = isOn ? patience : 700;
+          const outcomes = await Promise.all([
+            near!.traffic.tcp(gone![family], 8080, wait),
+            far!.traffic.tcp(gone![family], 8080, wait),
+            rig.outside!.tcp(gone![family], 8080, wait),
+          ]);
+          // On its own node, the kernel knows by itself where it has no way to: only outside there is silence.
+          assert.deepEqual(outcomes.slice(isOn ? 0 : 1), Array(isOn ? 3 : 2).fill(expected));
+        });
+      }
+
+      if (isOn)
+        it('reach the next pod that has the address', async () => {
+          const node = rig.nodes[0]!;
+          assert.match(node.netns.ip('route', 'show', 'type', 'unreachable'), /^unreachable 10\.1\.0\.0\/24/m);
+          const next = await node.addPod('next');
+          const echo = await next.traffic.serve(8080);
+          for (const family of families) assert.equal(await far!.traffic.tcp(next[family], 8080, patience), 'ok');
+          await echo.stop();
+        });
+    });
+});
+
+describe('addresses of pods, while the agent is killed again and again', function () {
+  this.timeout(180_000);
+  let rig: DatapathRig;
+  before(async () => {
+    rig = await startDatapathRig();
+  });
+  after(() => rig?.stop());
+
+  it('are each one pod’s, and free again when nobody has them', async () => {
+    const node = rig.nodes[0]!;
+    const pods: LabPod[] = [];
+    let failed = 0;
+    const addSome = async (worker: number, count: number) => {
+      for (let i = 0; i < count; i++) {
+        const pod = await node.addPod(`pod-${worker}-${pods.length}-${failed}`).catch((error: Error) => {
+          assert.match(error.message, /"code":(?:11|999|[0-9]+)/, error.message);
+          failed++;
+          return undefined;
+        });
+        if (pod === undefined) await delay(100);
+        else pods.push(pod);
+        // Some go at once.
+        const [first] = i % 4 === 3 ? pods.splice(0, 1) : [];
+        if (first !== undefined) await node.deletePod(first).catch(() => pods.push(first));
+      }
+    };
+    for (let round = 0; round < 3; round++) {
+      const work = Promise.all([addSome(0, 12), addSome(1, 12)]);
+      await delay(150 + 100 * round);
+      await node.kill();
+      await node.start();
+      await work;
+    }
+    for (const family of families) {
+      const addresses = pods.map((pod) => pod[family]);
+      assert.equal(new Set(addresses).size, pods.length, `${addresses}`);
+    }
+    for (const pod of pods)
+      assert.match(pod.netns.ip('address', 'show', 'dev', 'eth0'), new RegExp(`inet ${pod.ipv4}/32 `));
+    assert.ok(pods.length > 0 && failed > 0, `${pods.length} pods, ${failed} failed`);
+    // What was begun for pods that nobody knows of is not kept.
+    await node.kill();
+    await node.start();
+    const record = readFileSync(join(node.stateDir, 'ipam.jsonl'), 'utf8');
+    const held = new Map<string, string>();
+    for (const line of record.trim().split('\n')) {
+      const { op, address, owner } = JSON.parse(line) as Record<string, string>;
+      if (op === 'take') held.set(address!, owner!);
+      if (op === 'drop') held.delete(address!);
+    }
+    assert.deepEqual([...held.keys()].sort(), pods.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).sort());
+  });
+});
