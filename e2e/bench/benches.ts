@@ -5,6 +5,7 @@ import { clusterEdits } from './cases/cluster/edits.ts';
 import { clusterOneMore } from './cases/cluster/one-more.ts';
 import { clusterOutages } from './cases/cluster/outages.ts';
 import { clusterScale } from './cases/cluster/scale.ts';
+import { cni } from './cases/cni.ts';
 import { coldStart } from './cases/cold-start.ts';
 import { conformance } from './cases/conformance.ts';
 import { datapath } from './cases/datapath.ts';
@@ -39,6 +40,7 @@ export const benches: readonly Bench[] = [
   conformance,
   datapath,
   datapathPolicy,
+  cni,
   clusterBurst,
   clusterOneMore,
   clusterEdits,
