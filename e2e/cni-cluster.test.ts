@@ -146,13 +146,22 @@ describe('a cluster whose pods’ network is Sluice’s', function () {
     const [clients, web] = [await running('client', 2), await pods('web')];
     const policy = onlyFrom('web', 'nobody');
     await apply(policy);
-    for (const client of clients)
-      for (const server of web) await until('the policy to be in force', async () => !(await reaches(client, server)));
+    const pairs = clients.flatMap((client) => web.map((server) => [client, server] as const));
+    const each = (check: (client: PodObject, server: PodObject) => Promise<unknown>) =>
+      Promise.all(pairs.map(([client, server]) => check(client, server)));
+    await each((...pair) => until('the policy to be in force', async () => !(await reaches(...pair))));
     await apply(onlyFrom('web', 'client'));
-    for (const client of clients)
-      for (const server of web) await until('clients to be let in', () => reaches(client, server));
+    await each((...pair) => until('clients to be let in', () => reaches(...pair)));
     await remove(policy);
     await remove(onlyFrom('web', 'client'));
+  });
+
+  it('needs no permission that it does not have', () => {
+    const forbidden = cluster()
+      .audit()
+      .filter(({ user, responseStatus }) => /:sluice(-operator)?$/.test(user.username) && responseStatus?.code === 403)
+      .map(({ user, verb, requestURI }) => `${user.username} ${verb} ${requestURI}`);
+    assert.deepEqual(forbidden, []);
   });
 
   it('leaves nothing of pods that are deleted', async () => {

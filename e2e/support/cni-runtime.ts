@@ -62,7 +62,7 @@ export class CniRuntime {
       CNI_PATH: [dirname(cniPlugin), ...plugins].join(':'),
       NETCONFPATH: configDir,
       SLUICE_CNI_SOCKET: socket,
-      ...(pod === undefined ? {} : { CNI_ARGS: `K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}` }),
+      ...(pod === undefined ? {} : { CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name}` }),
     };
     // libcni keeps results below /var/lib/cni, and the IPAM plugins their addresses: here, and not on the machine.
     const inOwn = 'mount --bind "$0" /var/lib && exec "$@"';
