@@ -34,6 +34,7 @@ import { AgentIpam } from '../ipam/agent-ipam.ts';
 import { observeIpam } from '../ipam/ipam-metrics.ts';
 import { Parts } from '../parts/parts.ts';
 import { createRest, type DatapathView, type RestListener, type RuntimeConfig, serveRest } from '../rest/index.ts';
+import { followApiServer } from './api-server-peers.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { ClusterPeers } from './cluster-peers.ts';
 import { CniEndpoints } from './cni-endpoints.ts';
@@ -192,6 +193,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   engine.cidrs.restore(cidrIdentitiesOf(maps));
   // All of the world, in one: policies, identities and prefixes of the tables, and the endpoints of the process before.
   parts.add('policies', feedPolicies(tables, engine, changed));
+  parts.add('API server', followApiServer({ tables, node: options.node, engine, ipcache, changed }));
   state.apply();
   engine.cidrs.forget();
   let runtime: RuntimeConfig = initialConfig(options);

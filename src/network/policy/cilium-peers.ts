@@ -7,7 +7,7 @@ import {
   parsePrefix,
 } from '../identity/index.ts';
 import type { Scope } from './cilium-rules.ts';
-import { cidrGroupSet, fqdnSet, type Peer } from './rule.ts';
+import { cidrGroupSet, fqdnSet, KUBE_APISERVER_SET, type Peer } from './rule.ts';
 import type { Requirement, Selector } from './selector.ts';
 
 /** `any` where the entity `all` is among them: everybody, known or not. */
@@ -76,17 +76,23 @@ function entityPeers(entity: Entity, cluster: string): Peer[] {
     case 'cluster':
       return [
         ...clusterEntities.map((one) => reservedPeer(one)),
+        externalApiServer,
         {
           kind: 'labels',
           selector: [{ source: 'k8s', key: CLUSTER_LABEL, operator: 'In', values: [cluster] }],
         },
       ];
+    case 'kube-apiserver':
+      return [reservedPeer(entity), externalApiServer];
     default:
       return [reservedPeer(entity)];
   }
 }
 
 const clusterEntities = ['host', 'remote-node', 'init', 'health', 'unmanaged', 'kube-apiserver', 'ingress'] as const;
+
+/** Outside of the cluster it is a network like others, which only these entities know by another name. */
+const externalApiServer: Peer = { kind: 'prefix-set', name: KUBE_APISERVER_SET, except: [] };
 
 function reservedPeer(name: string): Peer {
   return { kind: 'labels', selector: [exists('reserved', name)] };

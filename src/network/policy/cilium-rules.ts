@@ -40,18 +40,19 @@ function subjectOf({ subject: { kind, selector } }: PolicyRule, scope: Scope): R
   return { kind: 'endpoint', selector: subjectSelector(selector, scope) };
 }
 
-/** Undefined where the rule has neither allowing nor denying elements of the direction. */
+/** Undefined where the rule has neither allowing nor denying elements of the direction, nor asks for default deny without them. */
 function sectionOf(rule: PolicyRule, direction: Direction, scope: Scope, ref: RefOf): Section | undefined {
   const allow = rule[direction];
   const deny = rule[`${direction}Deny`];
-  if (allow.length === 0 && deny.length === 0) return undefined;
+  const asked = rule.enableDefaultDeny[direction];
+  if (allow.length === 0 && deny.length === 0 && asked !== true) return undefined;
   const parts = [
     ...allow.map((element, i) => ({ element, verdict: 'allow' as const, path: `${direction}[${i}]` })),
     ...deny.map((element, i) => ({ element, verdict: 'deny' as const, path: `${direction}Deny[${i}]` })),
   ];
   return {
-    ref: ref(allow.length > 0 ? direction : `${direction}Deny`),
-    defaultDeny: rule.enableDefaultDeny[direction] ?? true,
+    ref: ref(allow.length > 0 ? direction : deny.length > 0 ? `${direction}Deny` : 'enableDefaultDeny'),
+    defaultDeny: asked ?? true,
     grants: parts.flatMap(({ element, verdict, path }) => grantsOf(element, verdict, path, scope, ref)),
     requires: parts.flatMap(({ element, verdict }) =>
       element.requires.map((selector) => ({ verdict, selector: scopedSelector(selector, scope) })),

@@ -15,7 +15,16 @@ export type {
 } from './policy-engine-types.ts';
 export { type Direction, entryKey, type L7, type PolicyEntry, type Verdict } from './policy-entry.ts';
 export { policyRules } from './policy-rules.ts';
-export { cidrGroupSet, fqdnSet, type Grant, type Peer, type PortMatch, type Rule, type Section } from './rule.ts';
+export {
+  cidrGroupSet,
+  fqdnSet,
+  type Grant,
+  KUBE_APISERVER_SET,
+  type Peer,
+  type PortMatch,
+  type Rule,
+  type Section,
+} from './rule.ts';
 export { builtIn, formatRuleRef, type RuleRef } from './rule-ref.ts';
 export { formatSelector, indexLabels, type LabelIndex, type Requirement, type Selector, selects } from './selector.ts';
 export type { PolicyService } from './services.ts';

@@ -16,6 +16,8 @@ export type Peer =
   | { readonly kind: 'services'; readonly namespace?: string; readonly selector: Selector };
 
 export const cidrGroupSet = (name: string): string => `group ${name}`;
+/** Addresses of the API server that are no node's: the entity `kube-apiserver` is these as well. */
+export const KUBE_APISERVER_SET = 'kube-apiserver';
 /** `pattern` as the policy has it, lower case. */
 export const fqdnSet = (pattern: string): string => `fqdn ${pattern}`;
 

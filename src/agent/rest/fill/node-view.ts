@@ -13,6 +13,7 @@ import { policyRuleViews } from './policy-fill.ts';
 /** As Cilium names who says what an address is. */
 const sourceNames = {
   local: 'local',
+  'kube-apiserver': 'kube-apiserver',
   node: 'custom-resource',
   endpoint: 'custom-resource',
   policy: 'generated',

@@ -25,7 +25,7 @@ export const addresses = [
   'fd00:2::1',
   '2001:db8::1',
 ];
-export const groups = ['group red', 'group blue', 'fqdn *.example.org'];
+export const groups = ['group red', 'group blue', 'fqdn *.example.org', 'kube-apiserver'];
 export const portNames = ['http', 'dns'] as const;
 
 const oneOf = <T>(...values: readonly T[]) => fc.constantFrom(...values);
