@@ -44,8 +44,8 @@ struct config {
 	/** Of the VXLAN device. */
 	__u32 tunnel_ifindex;
 	/**
-	 * The reader is woken once so many bytes are unread in `events`, and polls by itself now and then; 0: woken whenever it
-	 * has caught up, which costs each quiet connection a wake-up.
+	 * The reader is woken when the bytes unread in `events` pass a multiple of it, and polls by itself now and then; 0: woken whenever
+	 * it has caught up, which costs each quiet connection a wake-up.
 	 */
 	__u32 wakeup_bytes;
 	/** UDP port of VXLAN: between nodes no host policy cuts it. Network byte order. */

@@ -5,17 +5,25 @@
 #include "count.h"
 #include "packet.h"
 
+/** Records may be written on other CPUs between ours and the question how much there is. */
+#define WAKEUP_WINDOW (4 * (sizeof(struct event) + BPF_RINGBUF_HDR_SZ))
+
 /**
  * Without wakeup_bytes the kernel wakes the reader whenever it has caught up, which at a low rate is for each event: an
- * interrupt and a switch to the reader, more than all the rest of a connection's set-up costs here.
+ * interrupt (in a virtual machine several microseconds) and a switch to the reader, more than all the rest of a connection's
+ * set-up costs here. So it is woken when the backlog passes a multiple of wakeup_bytes, and not again for what comes until it has come.
  */
 static __always_inline __u64 wakeup(void)
 {
 	const struct config *c = get_config();
+	__u32 backlog;
 
 	if (!c || !c->wakeup_bytes)
 		return 0;
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= c->wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	backlog = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	if (backlog < c->wakeup_bytes)
+		return BPF_RB_NO_WAKEUP;
+	return backlog % c->wakeup_bytes < WAKEUP_WINDOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /** @param reason enum drop_reason or enum trace_reason. Out of line: it is rare, and used everywhere. */
