@@ -1,16 +1,9 @@
 import { type KubeClient, KubeFault, pathOf, type RawObject } from '../kube/index.ts';
 import type { Log } from '../lib/log.ts';
-import type { ClusterPools } from '../network/ipam/index.ts';
+import { type ClusterPools, heldBy, lackingFamilies, type PodCidrPlan, planPodCidrs } from '../network/ipam/index.ts';
 import { followKind } from './follow-kind.ts';
 import { isOlder } from './live-objects.ts';
-import {
-  heldBy,
-  lackingFamilies,
-  type NodePodCidrs,
-  nodePodCidrs,
-  type PodCidrPlan,
-  planPodCidrs,
-} from './pod-cidrs-of-node.ts';
+import { type CiliumNodePodCidrs, nodePodCidrs } from './pod-cidrs-of-node.ts';
 import { type Reaction, WriteQueue } from './write-queue.ts';
 
 export interface PodCidrsOptions {
@@ -34,7 +27,7 @@ export interface PodCidrsOptions {
 export class PodCidrs {
   readonly #options: PodCidrsOptions;
   readonly #queue: WriteQueue;
-  readonly #nodes = new Map<string, NodePodCidrs>();
+  readonly #nodes = new Map<string, CiliumNodePodCidrs>();
   /** By node: given, and not seen in its object yet. */
   readonly #pending = new Map<string, Set<string>>();
   /** Nodes, with their versions, for which a write of a leader before us may still be under way. */
@@ -161,7 +154,7 @@ export class PodCidrs {
     return () => this.#write(node, plan, differs);
   }
 
-  async #touch(node: NodePodCidrs): Promise<void> {
+  async #touch(node: CiliumNodePodCidrs): Promise<void> {
     const { name } = node;
     const answer = await this.#options.client.request<RawObject>({
       method: 'PATCH',
@@ -173,7 +166,7 @@ export class PodCidrs {
     if (this.#nodes.get(name)?.uid === node.uid) this.#set(answer);
   }
 
-  async #write(node: NodePodCidrs, { podCidrs, error }: PodCidrPlan, differs: boolean): Promise<void> {
+  async #write(node: CiliumNodePodCidrs, { podCidrs, error }: PodCidrPlan, differs: boolean): Promise<void> {
     const { client } = this.#options;
     const { signal } = this.#abort;
     const { name } = node;
@@ -219,7 +212,7 @@ export class PodCidrs {
 const termAnnotation = 'ipam.sluice.dev/term';
 
 /** With the uid, a node that was made anew under the same name is another one. */
-const versionOf = ({ uid, resourceVersion }: NodePodCidrs) => ({ uid, resourceVersion });
+const versionOf = ({ uid, resourceVersion }: CiliumNodePodCidrs) => ({ uid, resourceVersion });
 
 const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((text, i) => text === b[i]);

@@ -27,6 +27,7 @@ import {
   type Endpoint,
 } from '../../network/endpoint/index.ts';
 import { LOCAL_IDENTITIES, labelsOfMap } from '../../network/identity/index.ts';
+import { ClusterPools } from '../../network/ipam/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -144,7 +145,10 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   );
   parts.add(
     'local node',
-    new LocalNode({ tables, node: options.node, mode: options.ipam, ipam, devices: () => devices, publisher }),
+    new LocalNode({
+      ...{ tables, node: options.node, mode: options.ipam, ipam, devices: () => devices, publisher },
+      ...(options.pools === undefined ? {} : { pools: new ClusterPools(options.pools) }),
+    }),
   );
   const peers = parts.add(
     'peers',

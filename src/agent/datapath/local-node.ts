@@ -1,6 +1,6 @@
 import { equal } from '../../lib/equal.ts';
 import type { Tables } from '../../mesh/inputs.ts';
-import type { IpamMode } from '../../network/ipam/index.ts';
+import { type ClusterPools, type IpamMode, planPodCidrs } from '../../network/ipam/index.ts';
 import { ciliumNodeManifest } from '../../network/routing/index.ts';
 import type { AgentIpam } from '../ipam/agent-ipam.ts';
 import type { NodeDevices } from './node-devices.ts';
@@ -11,6 +11,8 @@ export interface LocalNodeOptions {
   readonly node: string;
   readonly mode: IpamMode;
   readonly ipam: AgentIpam;
+  /** There is no operator that gives Pod CIDRs: the node takes its own out of these. */
+  readonly pools?: ClusterPools;
   readonly devices: () => NodeDevices;
   readonly publisher: Publisher;
 }
@@ -20,6 +22,8 @@ export class LocalNode {
   readonly #options: LocalNodeOptions;
   readonly #stops: (() => void)[];
   #told: unknown;
+  /** Taken out of the pools, or found in its object at the start. */
+  #own: readonly string[] | undefined;
 
   constructor(options: LocalNodeOptions) {
     this.#options = options;
@@ -27,7 +31,11 @@ export class LocalNode {
     const look = (changes: readonly { readonly key: string }[]) => {
       if (changes.some(({ key }) => key === node)) this.update();
     };
-    this.#stops = [tables.Node.observe(look), tables.CiliumNode.observe(look), ipam.observe(() => this.#publish())];
+    this.#stops = [
+      tables.Node.observe(look),
+      tables.CiliumNode.observe(look),
+      ipam.observe(() => (options.pools === undefined ? this.#publish() : this.update())),
+    ];
     this.update();
   }
 
@@ -56,10 +64,23 @@ export class LocalNode {
   }
 
   #podCidrs(): readonly string[] | undefined {
-    const { tables, node, mode } = this.#options;
+    const { tables, node, mode, pools } = this.#options;
+    if (pools !== undefined) return this.#ownPodCidrs(pools);
     return mode === 'kubernetes'
       ? tables.Node.get(node)?.spec.podCIDRs
       : tables.CiliumNode.get(node)?.spec.ipam.podCIDRs;
+  }
+
+  /** As an operator would give them. */
+  #ownPodCidrs(pools: ClusterPools): readonly string[] {
+    const { tables, node: name, mode, ipam } = this.#options;
+    this.#own ??= tables.CiliumNode.get(name)?.spec.ipam.podCIDRs ?? [];
+    for (const text of this.#own) pools.claim(name, text);
+    const node = { name, listed: this.#own, statuses: new Map(Object.entries(ipam.podCidrStatuses())) };
+    const { podCidrs } = planPodCidrs(node, pools, mode === 'cluster-pool-v2beta', new Set());
+    for (const text of this.#own) if (!podCidrs.includes(text)) pools.release(name, text);
+    this.#own = podCidrs;
+    return podCidrs;
   }
 
   #publish(): void {
@@ -67,7 +88,7 @@ export class LocalNode {
     const { ipv4, ipv6 } = devices();
     const known = (tables.Node.get(node)?.status.addresses ?? []).map(({ type, address }) => ({ type, ip: address }));
     const found = [ipv4, ipv6].flatMap((ip) => (ip === undefined ? [] : [{ type: 'InternalIP', ip }]));
-    const cidrs = mode === 'kubernetes' ? this.#podCidrs() : undefined;
+    const cidrs = mode === 'kubernetes' ? this.#podCidrs() : this.#own;
     const manifest = {
       ...ciliumNodeManifest({
         name: node,

@@ -1,4 +1,4 @@
-import type { IpamMode } from '../../network/ipam/index.ts';
+import type { ClusterPoolsOptions, IpamMode } from '../../network/ipam/index.ts';
 import type { EnforcementMode } from '../../network/policy/index.ts';
 import type { Routing } from '../../network/routing/index.ts';
 
@@ -29,6 +29,8 @@ export interface DatapathOptions {
   readonly mtu: number;
   readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
   readonly ipam: IpamMode;
+  /** `sluice run`, where there is no operator: what Pod CIDRs are taken from, unless Kubernetes gives them out. */
+  readonly pools?: ClusterPoolsOptions;
   /** Addresses of the node's Pod CIDRs that no pod has are answered with an ICMP error, in place of silence. */
   readonly unreachableRoutes: boolean;
   readonly enforcement: EnforcementMode;

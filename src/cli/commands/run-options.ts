@@ -1,12 +1,14 @@
 import { type Command, Option } from 'commander';
 import type { NodeOptions } from '../../agent/node-options.ts';
+import { Fault } from '../../lib/fault.ts';
 import { defaultMeshOptions } from '../../mesh/model/index.ts';
 import { address, addressAndPort, count, duration, percentage, port } from '../arguments.ts';
 import { plain, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
 import { type DatapathFlags, datapathOptions, toDatapathOptions } from './datapath-options.ts';
+import { type PoolFlags, poolOptions, toPools } from './pool-options.ts';
 
-export interface RunFlags extends DatapathFlags {
+export interface RunFlags extends DatapathFlags, PoolFlags {
   address: string;
   httpPort: number;
   httpsPort: number;
@@ -57,7 +59,7 @@ export function runOptions(command: Command): Command {
         .argParser(duration)
         .default(10_000, '10s'),
     );
-  datapathOptions(command)
+  poolOptions(datapathOptions(command))
     .option('--node-name <name>', 'the Node that this is; default: the name of the host')
     .option('--publish <dir>', 'leave what other nodes must know of this one in a folder that they read too');
   return xdsOptions(command);
@@ -100,10 +102,19 @@ export function xdsOptions(command: Command): Command {
 }
 
 export function toNodeOptions(paths: readonly string[], flags: RunFlags, version: string): NodeOptions {
+  const pools = toPools(flags);
+  if (pools !== undefined && flags.publish !== undefined)
+    throw new Fault(
+      'IPAM_NO_OPERATOR',
+      `--ipam=${flags.ipam}: several nodes need an operator that gives them Pod CIDRs`,
+      {
+        hint: 'with --publish use --ipam=kubernetes, and write spec.podCIDRs into the Nodes of the folder',
+      },
+    );
   const datapath = toDatapathOptions(flags);
   return {
     version,
-    ...(datapath === undefined ? {} : { datapath }),
+    ...(datapath === undefined ? {} : { datapath: { ...datapath, ...(pools === undefined ? {} : { pools }) } }),
     paths,
     stateDir: flags.stateDir,
     mesh: {

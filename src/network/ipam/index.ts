@@ -6,6 +6,7 @@ export { type ClusterPoolOptions, ClusterPools, type ClusterPoolsOptions, defaul
 export { NodeAddresses, type NodeAddressesOptions, type PodCidrsOfNode } from './node-addresses.ts';
 export { type PodCidr, podCidrOf } from './pod-cidr.ts';
 export { defaultThresholds, type Thresholds } from './pod-cidr-demand.ts';
+export { heldBy, lackingFamilies, type NodePodCidrs, type PodCidrPlan, planPodCidrs } from './pod-cidr-plan.ts';
 export { parseEntry, type RecordEntry } from './record-entry.ts';
 export {
   type AddressUse,
