@@ -153,6 +153,24 @@ describe('maps', () => {
     assert.deepEqual(second.endpoints.get(7), endpoint(42), 'what is in the new one is newer');
   });
 
+  it('a ring buffer of any size is one that the kernel can make, and the same the next time', () => {
+    const first = open({ events: 100_000 });
+    assert.equal(bpf.mapInfo(first.events).maxEntries, 131_072);
+    assert.deepEqual(open({ events: 100_000 }).replaced, []);
+  });
+
+  it('maps that are too large are a fault that names the flag, and what was there stays', () => {
+    const first = open();
+    first.endpoints.set(7, endpoint(42));
+    assert.throws(() => open({ conntrack4: 2 ** 31 }), {
+      code: 'BPF_LOAD',
+      hint: 'maps of these sizes cannot be made: see --map-size',
+    });
+    const again = open();
+    assert.deepEqual(again.replaced, []);
+    assert.deepEqual(again.endpoints.get(7), endpoint(42));
+  });
+
   it('what was written for programs of another version is not read by ours', () => {
     const first = open();
     const ours = first.config.get(0);

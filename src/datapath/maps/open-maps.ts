@@ -3,7 +3,7 @@ import { Abi } from '../../gen/abi.ts';
 import { Fault } from '../../lib/fault.ts';
 import { u32 } from '../../lib/layout.ts';
 import { type Bpf, type BpfObject, LoadError, type MapInfo } from '../sys/bpf-calls.ts';
-import type { Kernel } from '../sys/kernel-calls.ts';
+import { errnoName, type Kernel } from '../sys/kernel-calls.ts';
 import { type MapSizes, typedMaps } from './definitions.ts';
 import { copyMap, isCopied } from './migrate.ts';
 import { objectDirectory } from './object-directory.ts';
@@ -130,7 +130,13 @@ function definitions(bpf: Bpf, path: string, sizes: MapSizes): Map<string, MapIn
 
 function maxEntries(sizes: MapSizes): Map<string, number> {
   // `policy` is the size of the maps inside of `policies`, which are made one by one.
-  return new Map(Object.entries(sizes).filter(([name, size]) => name !== 'policy' && size !== undefined));
+  const entries = Object.entries(sizes).filter(([name, size]) => name !== 'policy' && size !== undefined);
+  // A ring buffer is made so, whatever is asked for: a power of two, and whole pages.
+  return new Map(entries.map(([name, size]) => [name, name === 'events' ? ringBufferSize(size) : size]));
+}
+
+function ringBufferSize(bytes: number): number {
+  return Math.max(4096, 2 ** Math.ceil(Math.log2(bytes)));
 }
 
 function difference(is: MapInfo, should: MapInfo): string | undefined {
@@ -151,9 +157,12 @@ function load(bpf: Bpf, path: string, options: Parameters<Bpf['loadObject']>[1])
     return bpf.loadObject(path, options);
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
+    const tooLarge = ['ENOMEM', 'E2BIG', 'EINVAL'].includes(errnoName(error.errno));
     throw new Fault('BPF_LOAD', `${error.message}\n${error.log}`.trimEnd(), {
       cause: error,
-      hint: 'root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, are needed; see `sluice probe`',
+      hint: tooLarge
+        ? 'maps of these sizes cannot be made: see --map-size'
+        : 'root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, are needed; see `sluice probe`',
     });
   }
 }

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Conntrack4Key, type ConntrackEntry, conntrack4Key, conntrackEntry } from '../../gen/abi.ts';
+import {
+  type Conntrack4Key,
+  type ConntrackEntry,
+  conntrack4Key,
+  conntrack6Key,
+  conntrackEntry,
+} from '../../gen/abi.ts';
 import { type Layout, u32, u64 } from '../../lib/layout.ts';
 import { Store } from '../../store/index.ts';
 import { TypedMap } from '../maps/index.ts';
@@ -8,7 +14,7 @@ import { type Bpf, MapType } from '../sys/bpf-calls.ts';
 import { openKernel } from '../sys/kernel.ts';
 import type { Kernel } from '../sys/kernel-calls.ts';
 import { openBpf } from '../sys/libbpf.ts';
-import { collectConntrack } from './conntrack-collector.ts';
+import { ConntrackCollector, collectConntrack } from './conntrack-collector.ts';
 import { MapReconciler } from './map-reconciler.ts';
 import { reconcileMap } from './reconcile-map.ts';
 
@@ -136,6 +142,53 @@ describe('reconcile', () => {
     assert.deepEqual(await collectConntrack(map), { alive: 100, removed: 200 });
     assert.deepEqual(await collectConntrack(map), { alive: 100, removed: 0 });
     assert.ok([...map.entries()].every(([key]) => key.localPort % 3 === 0));
+  });
+
+  it('the collector goes on by itself, survives a map that cannot be read, and stops', async () => {
+    const conntrack4 = newMap(64, conntrack4Key, conntrackEntry, MapType.lruHash);
+    const conntrack6 = newMap(64, conntrack6Key, conntrackEntry, MapType.lruHash);
+    const faults: unknown[] = [];
+    const rounds = Promise.withResolvers<void>();
+    let collected = 0;
+    const collector = new ConntrackCollector(
+      { conntrack4, conntrack6 },
+      {
+        interval: { first: 1, least: 1, most: 5 },
+        onCollected: (map, { removed }) => {
+          collected += removed;
+          if (map === 'test' && collected === 3) rounds.resolve();
+        },
+        onFault: (error) => faults.push(error),
+      },
+    );
+    const later = process.hrtime.bigint() + 60_000_000_000n;
+    conntrack4.set(connection(1), entry(later));
+    for (const port of [2, 3]) conntrack4.set(connection(port), entry(1n));
+    const batches = conntrack4.batches.bind(conntrack4);
+    let broken = true;
+    conntrack4.batches = (size) => {
+      if (!broken) return batches(size);
+      broken = false;
+      throw new Error('unreadable');
+    };
+    // Timers of the collector keep no process alive; this one does.
+    const alive = setInterval(() => {}, 1000);
+    try {
+      collector.start();
+      // Comes between two rounds.
+      setTimeout(() => conntrack4.set(connection(4), entry(1n)), 10);
+      await rounds.promise;
+      assert.equal(faults.length, 1);
+      assert.equal(collector.alive.get('test')?.maxEntries, 64);
+      await collector.stop();
+      conntrack4.set(connection(5), entry(1n));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      assert.notEqual(conntrack4.get(connection(5)), undefined);
+      assert.equal(collected, 3);
+    } finally {
+      clearInterval(alive);
+      await collector.stop();
+    }
   });
 });
 
