@@ -138,6 +138,26 @@ static __always_inline __u8 update_connection(const struct __sk_buff *ctx, const
 	return fresh;
 }
 
+/** The answer to the second FIN: whatever comes after it has been sent before. */
+static __always_inline bool is_over(const struct conntrack_entry *entry, const struct packet *p)
+{
+	return entry->state == CONNTRACK_CLOSING && entry->tcp_flags[0] & entry->tcp_flags[1] & TCP_FIN &&
+	       (p->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
+/**
+ * A connection that ended in good order is forgotten at once, so that the next one finds its room empty and in the cache: with many
+ * short ones, making room by pushing out the oldest costs a microsecond each. After a reset much may still be under way, which waits
+ * for the collector.
+ */
+static __always_inline void forget_connection(const union conntrack_key *key, bool ipv4)
+{
+	if (ipv4)
+		bpf_map_delete_elem(&conntrack4, &key->v4);
+	else
+		bpf_map_delete_elem(&conntrack6, &key->v6);
+}
+
 /** A connection opened by this packet, as it was judged. Out of line for its stack. @returns 0 or DROP_CONNTRACK_INSERT_FAILED */
 static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e,
 					const union conntrack_key *key, const struct judgement *j)

@@ -208,6 +208,8 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 					return result;
 			}
 			trace(ctx, p, c, entry, reply, update_connection(ctx, p, c, entry, reply, now), now);
+			if (unlikely(is_over(entry, p)))
+				forget_connection(&key, p->family == 4);
 		}
 	}
 	if (!entry) {

@@ -77,6 +77,8 @@ forFamilies('connections', TestNode.open, (ip, node) => {
     assert.equal(state(), ConntrackState.halfClosed);
     reply('FA');
     assert.equal(state(), ConntrackState.closing);
+    request('A');
+    assert.deepEqual([...map().entries()], [], 'and over, for both');
   });
 
   it('a reset closes', () => {
