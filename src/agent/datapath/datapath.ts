@@ -169,7 +169,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
       records: new EndpointRecords(options.stateDir),
       programs: {
         attach: (ifindex) => {
-          for (const hook of podHooks) attachments.attach(ifindex, hook);
+          for (const hook of podHooks) attachments.attach(ifindex, hook, 'filter');
         },
         detach: (ifindex) => {
           for (const hook of podHooks) attachments.detach(ifindex, hook);

@@ -119,6 +119,26 @@ describe('programs', function () {
     });
   }
 
+  it('filters where tcx would do, for devices that come and go; a link that is there stays one', () => {
+    const [one, two] = [netns.addVeth('f1'), netns.addVeth('f2')];
+    const first = load('tcx');
+    netns.run(() => {
+      first.attachments.attach(one, 'from_pod', 'filter');
+      first.attachments.attach(two, 'from_pod');
+      first.attachments.attach(two, 'from_pod', 'filter');
+    });
+    assert.deepEqual(first.attachments.links(), [{ hook: 'from_pod', ifindex: two }]);
+    assert.equal(first.attachments.mode, 'tcx');
+    const second = load('tcx');
+    netns.run(() => {
+      second.attachments.attach(one, 'from_pod', 'filter');
+      assert.equal(second.attachments.programId(one, 'from_pod'), idOf(second, 'from_pod'));
+      second.attachments.detach(one, 'from_pod');
+      second.attachments.detach(one, 'from_pod');
+      assert.equal(bpf.queryFilter(one, 'ingress'), undefined);
+    });
+  });
+
   it('clsact filters are replaced in place, and detached', () => {
     const ifindex = netns.addVeth('v3');
     const first = load('clsact');

@@ -20,6 +20,8 @@ export class Attachments {
   readonly #kernel: Kernel;
   readonly #pins: Pins;
   readonly #programs: ReadonlyMap<Hook, number>;
+  /** By the names that pins would have: where a filter was asked for. */
+  readonly #filtered = new Set<string>();
   #mode: AttachMode;
 
   /** What is attached already stays as it is until it is attached anew; links whose device is gone are forgotten. @throws Fault */
@@ -47,13 +49,19 @@ export class Attachments {
     });
   }
 
-  /** In place of the program that is there. @throws Fault ATTACH_ENODEV where the device is gone, ATTACH_... */
-  attach(ifindex: number, hook: Hook): void {
+  /**
+   * In place of the program that is there. `filter`: by a clsact filter also where the kernel has tcx, unless there is a link already.
+   * Making and breaking a tcx link each waits for all processors to pass through the scheduler (12 ms and more, under the lock of all
+   * interfaces), which devices that come and go with pods cannot afford.
+   * @throws Fault ATTACH_ENODEV where the device is gone, ATTACH_...
+   */
+  attach(ifindex: number, hook: Hook, how: 'best' | 'filter' = 'best'): void {
     if (this.#mode !== 'clsact') {
-      if (this.#updateLink(ifindex, hook) || this.#createLink(ifindex, hook)) return;
+      if (this.#updateLink(ifindex, hook) || (how === 'best' && this.#createLink(ifindex, hook))) return;
     }
     this.#try('attach', ifindex, hook, () => this.#bpf.attachFilter(ifindex, hookDirection[hook], this.#program(hook)));
-    this.#mode = 'clsact';
+    if (how === 'filter') this.#filtered.add(pinName(ifindex, hook));
+    else this.#mode = 'clsact';
   }
 
   /** Nothing where it is not attached, or the device is gone. @throws Fault */
@@ -70,7 +78,7 @@ export class Attachments {
       }
       this.#pins.delete(pinName(ifindex, hook));
     }
-    if (this.#mode !== 'tcx')
+    if (this.#mode !== 'tcx' || this.#filtered.delete(pinName(ifindex, hook)))
       this.#try('detach', ifindex, hook, () => {
         try {
           this.#bpf.detachFilter(ifindex, hookDirection[hook]);
@@ -103,7 +111,9 @@ export class Attachments {
   programId(ifindex: number, hook: Hook): number | undefined {
     const link = this.#pins.open(pinName(ifindex, hook));
     if (link === undefined)
-      return this.#mode === 'tcx' ? undefined : this.#bpf.queryFilter(ifindex, hookDirection[hook]);
+      return this.#mode === 'tcx' && !this.#filtered.has(pinName(ifindex, hook))
+        ? undefined
+        : this.#bpf.queryFilter(ifindex, hookDirection[hook]);
     try {
       const info = this.#bpf.linkInfo(link);
       return info.ifindex === 0 ? undefined : info.programId;
