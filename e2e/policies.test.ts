@@ -19,7 +19,7 @@ describe('policies on two nodes', () => {
   const programs: Program[] = [];
 
   before(async () => {
-    rig = await startDatapathRig({ nodes: 2, outside: true });
+    rig = await startDatapathRig({ nodes: 2, outside: true, args: ['--host-firewall'] });
     for (const [i, node] of rig.nodes.entries())
       hosts.set(node.name, { traffic: node.traffic, addresses: [`192.0.2.${i + 1}`, `2001:db8::${i + 1}`] });
     hosts.set('outside', { traffic: rig.outside!, addresses: ['192.0.2.100', '2001:db8::100'] });
@@ -115,4 +115,27 @@ describe('policies on two nodes', () => {
         10_000,
       );
     });
+
+  it('stay in force while a change of them is wrong, and the change is told', async () => {
+    const policy = (ingress: object) => ({
+      ...{ apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'kept', namespace: 'default' } },
+      spec: { endpointSelector: { matchLabels: { app: 'server' } }, ingress: [ingress] },
+    });
+    const isDropped = async () => (await others(['client server tcp/8080'], 'timeout')).length === 0;
+    rig.write(policy({ fromEndpoints: [{ matchLabels: { app: 'far' } }] }));
+    try {
+      await until('the policy to be in force', isDropped);
+      // It would allow everybody, but says whom it means in two ways.
+      rig.write(policy({ fromEndpoints: [{}], fromCIDR: ['0.0.0.0/0'] }));
+      await until('both nodes to say what is wrong', () =>
+        rig.nodes.every(({ program }) => program.stderr().includes('has both fromEndpoints and fromCIDR')),
+      );
+      assert.ok(await isDropped());
+      assert.deepEqual(await others(['far server tcp/8080'], 'ok'), []);
+      rig.write(policy({ fromEndpoints: [{}] }));
+      await until('the right policy to be in force', async () => !(await isDropped()));
+    } finally {
+      rig.remove('CiliumNetworkPolicy', 'kept', 'default');
+    }
+  });
 });

@@ -82,6 +82,12 @@ describe('statuses of policies', () => {
     assert.match(rig.valid(), /^Valid True Accepted: .*empty list, which nobody is in/);
   });
 
+  it('say what a policy in force cannot let through', () => {
+    const toPorts = [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { http: [{ method: 'GET' }] } }];
+    rig.write({ ...policy, spec: { ...policy.spec, ingress: [{ toPorts }] } });
+    assert.match(rig.valid(), /^Valid True Accepted: spec\.ingress\[0\]\.toPorts\[0\]\.rules needs a proxy for L7/);
+  });
+
   it('count what is too much to read', () => {
     rig.write({ ...policy, spec: { ...policy.spec, ingress: Array.from({ length: 9 }, () => ({ fromx: 1 })) } });
     assert.match(rig.valid(), /; and 4 more; it is not in force$/);

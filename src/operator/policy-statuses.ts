@@ -1,6 +1,7 @@
 import { type Diagnostic, type KubeObject, refKey, refOf } from '../api/index.ts';
 import { refToKey, type Tables } from '../mesh/inputs.ts';
 import type { ObjectStatus } from '../mesh/model/index.ts';
+import { policyLimits } from '../status/index.ts';
 import type { Collection, DerivedCollection, Store } from '../store/index.ts';
 
 const policyKinds = ['CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'] as const;
@@ -43,7 +44,7 @@ export function derivePolicyStatuses(
   return [...accepted, refused];
 }
 
-function deriveAccepted<P extends KubeObject>(
+function deriveAccepted<P extends KubeObject & Parameters<typeof policyLimits>[0]>(
   store: Store,
   table: Collection<P>,
   unreadable: Collection<readonly Diagnostic[]>,
@@ -56,7 +57,7 @@ function deriveAccepted<P extends KubeObject>(
       const found = fetch.get(unreadable, key) ?? [];
       // Then what was refused is spoken of: what is in force is an older version.
       if (found.some(isError)) return [];
-      const message = describe(found) || 'the policy is valid';
+      const message = describe([...found, ...policyLimits(policy)]) || 'the policy is valid';
       return [[key, { ref, value: { conditions: [condition('True', 'Accepted', message)] } }]];
     },
   });

@@ -4,6 +4,7 @@
  */
 
 export * from './curl.ts';
+export * from './policy-limits.ts';
 export * from './rejection-report.ts';
 export * from './rejections.ts';
 export * from './report.ts';
