@@ -158,6 +158,9 @@ describe('CiliumNetworkPolicy', () => {
     const element = { fromEndpoints: [{}], authentication: { mode: 'required' } };
     const [first] = warnings(changed(policy, ['spec.ingress', [element]]));
     assert.equal(`${first?.reason} ${first?.field}`, 'Unsupported spec.ingress[0].authentication.mode');
+    const fromNodes = [{ matchLabels: { zone: 'a' } }];
+    const [nodes] = warnings(changed(policy, ['spec.ingress', [{ fromNodes }]]));
+    assert.equal(`${nodes?.reason} ${nodes?.field}`, 'Unsupported spec.ingress[0].fromNodes');
     const toGroups = [{ aws: { region: 'r', securityGroupsIds: ['sg-1'] } }];
     const raw = changed(policy, ['spec.egress', [{ toGroups }]]);
     const [second] = warnings(raw);
