@@ -23,7 +23,7 @@ export function statusResponse(view: DatapathView, brief: boolean) {
     },
     'host-firewall': { mode: health.hostFirewall ? 'Enabled' : 'Disabled', devices: health.devices },
     hubble: disabled,
-    'kube-proxy-replacement': { mode: 'Disabled' },
+    // Nothing about services: Cilium's client takes each of their features for given where there is anything.
     ipam: ipamStatus(view.ipam),
     nodeMonitor: monitorStatus(health.monitor),
     cluster: { self: `${view.cluster}/${view.node}`, ciliumHealth: disabled, nodes },
