@@ -225,10 +225,14 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const onDevices = attachDevices();
   manager.restored(kept);
   ipam.restored(kept.map(({ key }) => key));
-  attachments.prune([
-    ...onDevices,
-    ...kept.flatMap(({ endpoint }) => podHooks.map((hook) => ({ ifindex: endpoint.hostIfindex, hook }))),
-  ]);
+  attachments.prune(
+    [
+      ...onDevices,
+      ...kept.flatMap(({ endpoint }) => podHooks.map((hook) => ({ ifindex: endpoint.hostIfindex, hook }))),
+    ],
+    // Filters, where there are no links, are found on their devices only.
+    netlink.links.list().map(({ index }) => index),
+  );
   // All programs that write into them are ours by now.
   maps.finishReplacing();
   peers.updateRoutes();
