@@ -28,7 +28,7 @@ export interface OpenedRecord {
 
 /**
  * What happened to this node's addresses, one JSON document a line, each written before anybody hears of it: what this process
- * has answered survives it, however it dies. Written without a copy in between (10 us), so the kernel has it; what the disk
+ * has answered survives it, however it dies. One write (20 us), and the kernel has it; what the disk
  * alone must have (a CIDR that was given back, which the operator gives to another node) is synced.
  */
 export class AddressRecord {
@@ -37,6 +37,8 @@ export class AddressRecord {
   #fd: number;
   #size = 0;
   #lines = 0;
+  /** The last write may have left a part of itself behind. */
+  #isTorn = false;
 
   private constructor({ path, bootId }: AddressRecordOptions) {
     this.#path = path;
@@ -65,12 +67,13 @@ export class AddressRecord {
   append(entries: readonly RecordEntry[]): void {
     if (entries.length === 0) return;
     this.#guard('append', () => {
-      // A line that was written in part, last time.
       if (this.#fd < 0) throw new Error('it is closed');
-      ftruncateSync(this.#fd, this.#size);
+      if (this.#isTorn) ftruncateSync(this.#fd, this.#size);
+      this.#isTorn = true;
       const bytes = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
       writeAll(this.#fd, bytes);
       if (entries.some(({ op }) => op === 'release')) fsyncSync(this.#fd);
+      this.#isTorn = false;
       this.#size += bytes.length;
       this.#lines += entries.length;
     });
@@ -95,6 +98,7 @@ export class AddressRecord {
       }
       this.close();
       this.#fd = fd;
+      this.#isTorn = false;
       this.#size = bytes.length;
       this.#lines = entries.length;
     });
