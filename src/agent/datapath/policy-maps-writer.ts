@@ -10,8 +10,15 @@ interface Held {
   users: number;
 }
 
+/** Maps that are kept. */
+const mostSpare = 8;
+/** ms after which no program is left that has begun to look into a map for its former endpoint: far more than one packet takes. */
+const restOfSpare = 1000;
+
 /**
- * A map for each policy that endpoints have; equal ones share it. Numbers of policies go on from those of the process before, so
+ * A map for each policy that endpoints have; equal ones share it. Putting a map into the map of maps, or taking it out, waits for an RCU
+ * grace period (10 ms), so maps that nobody has any more are kept for policies to come. They keep their entries until then: a program
+ * that has begun with an endpoint of before must not find less than its policy. Numbers of policies go on from those of the process before, so
  * that endpoints of its maps are never without their policy: the old maps go once nothing points at them any more.
  */
 export class PolicyMapsWriter {
@@ -19,11 +26,14 @@ export class PolicyMapsWriter {
   readonly #proxyPort: number;
   readonly #held = new Map<SubjectPolicy, Held>();
   readonly #former: Set<number>;
+  readonly #spare: (Omit<Held, 'users'> & { readonly since: number })[] = [];
+  readonly #rest: number;
   #next: number;
 
   /** @param proxyPort 0: there is no proxy */
-  constructor(maps: PolicyMaps, proxyPort: number) {
+  constructor(maps: PolicyMaps, proxyPort: number, rest = restOfSpare) {
     this.#maps = maps;
+    this.#rest = rest;
     this.#proxyPort = proxyPort;
     this.#former = new Set(maps.ids());
     this.#next = Math.max(0, ...this.#former) + 1;
@@ -36,13 +46,9 @@ export class PolicyMapsWriter {
       held.users++;
       return held.id;
     }
-    const id = this.#next++;
-    let map: Held['map'] | undefined;
-    this.#maps.create(id, (empty) => {
-      map = new MapReconciler(empty, { same: samePolicyEntry });
-      map.replace(this.#pairs(denyFirst([...subject.entries()])));
-    });
-    this.#held.set(subject, { id, map: map!, users: 1 });
+    const entries = this.#pairs(denyFirst([...subject.entries()]));
+    const { id, map } = this.#refill(entries) ?? this.#create(entries);
+    this.#held.set(subject, { id, map, users: 1 });
     return id;
   }
 
@@ -51,7 +57,9 @@ export class PolicyMapsWriter {
     const held = this.#held.get(subject);
     if (held === undefined || --held.users > 0) return;
     this.#held.delete(subject);
-    this.#maps.delete(held.id);
+    const { id, map } = held;
+    if (this.#spare.length < mostSpare) this.#spare.push({ id, map, since: performance.now() });
+    else this.#maps.delete(id);
   }
 
   upsert(subject: SubjectPolicy, entries: readonly PolicyEntry[]): void {
@@ -67,6 +75,10 @@ export class PolicyMapsWriter {
     this.#former.clear();
   }
 
+  /** Numbers of the maps that nobody has. */
+  spare(): number[] {
+    return this.#spare.map(({ id }) => id);
+  }
   idOf(subject: SubjectPolicy): number | undefined {
     return this.#held.get(subject)?.id;
   }
@@ -85,6 +97,29 @@ export class PolicyMapsWriter {
   /** Of the fullest: 1 is full. */
   get pressure(): number {
     return Math.max(0, ...Array.from(this.#held.values(), ({ map }) => map.pressure));
+  }
+
+  #create(entries: readonly [PolicyKey, PolicyValue][]): Omit<Held, 'users'> {
+    const id = this.#next++;
+    let map: Held['map'] | undefined;
+    this.#maps.create(id, (empty) => {
+      map = new MapReconciler(empty, { same: samePolicyEntry });
+      map.replace(entries);
+    });
+    return { id, map: map! };
+  }
+
+  /** The longest unused map, if it has rested, or there is no room for another one. */
+  #refill(entries: readonly [PolicyKey, PolicyValue][]): Omit<Held, 'users'> | undefined {
+    const [oldest] = this.#spare;
+    if (oldest === undefined) return undefined;
+    const isFull = this.size + this.#spare.length >= this.#maps.maxEntries;
+    if (!isFull && performance.now() - oldest.since < this.#rest) return undefined;
+    // Entries that are wanted again, too: their counters are another policy's.
+    oldest.map.replace([]);
+    oldest.map.replace(entries);
+    this.#spare.shift();
+    return oldest;
   }
 
   #pairs(entries: Iterable<PolicyEntry>): [PolicyKey, PolicyValue][] {
