@@ -197,6 +197,12 @@ const l4: readonly PolicyCase[] = [
     dropped: ['client server tcp/9090'],
   },
   {
+    title: 'no port at all',
+    objects: [ingress({ fromEndpoints: [app('client')], toPorts: [{ ports: [] }] }, { fromEndpoints: [app('far')] })],
+    allowed: ['far server tcp/8080'],
+    dropped: ['client server tcp/8080', 'client server icmp'],
+  },
+  {
     title: 'pings alone',
     objects: [ingress({ icmps: [{ fields: [{ type: 'EchoRequest' }, { type: 128, family: 'IPv6' }] }] })],
     allowed: ['client server icmp', 'far server icmp'],

@@ -21,14 +21,12 @@ export function portMatches(
     ...toPorts.flatMap((rule, i) => {
       const l7 = l7Of(rule);
       const place = ref(`${path}.toPorts[${i}]`);
-      const ports = rule.ports.length === 0 ? [allPorts] : rule.ports;
-      return ports.map((port) => portMatch(port, l7, place));
+      // Where it lists none it matches none, as in Cilium; its author has been warned.
+      return rule.ports.map((port) => portMatch(port, l7, place));
     }),
     ...icmp,
   ];
 }
-
-const allPorts: PolicyPort = { port: 0, protocol: 'ANY' };
 
 function portMatch({ port, endPort, protocol }: PolicyPort, l7: L7 | undefined, ref: RuleRef): PortMatch {
   const protocols = protocol === 'ANY' ? ALL_PORTS : [IP_PROTOCOLS[protocol]];
