@@ -1,3 +1,4 @@
+import { jsonList } from '../json-list.ts';
 import type { EndpointConfigurationSpec } from '../models/endpoint.ts';
 import type { Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
@@ -38,7 +39,7 @@ export function endpointRoutes(view: DatapathView): Route[] {
         const found = labels === undefined ? all : all.filter((endpoint) => hasLabels(endpoint.labels, labels));
         if (labels !== undefined && found.length === 0) return { status: 404 };
         const around = surroundings(view);
-        return { body: found.map((endpoint) => endpointModel(endpoint, around)) };
+        return { stream: jsonList(found, (endpoint) => endpointModel(endpoint, around)) };
       },
     },
     read('/endpoint/{id}', (endpoint) => endpointModel(endpoint, surroundings(view))),

@@ -1,3 +1,4 @@
+import { jsonList } from '../json-list.ts';
 import { BadRequest, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import { identityModel } from '../words/identity.ts';
@@ -12,7 +13,12 @@ export function identityRoutes(view: DatapathView): Route[] {
         const wanted = labelsOfBody(body);
         const found = [...view.identities()].filter(({ labels }) => wanted === undefined || hasLabels(labels, wanted));
         if (wanted !== undefined && found.length === 0) return { status: 404 };
-        return { body: found.sort((a, b) => a.id - b.id).map(identityModel) };
+        return {
+          stream: jsonList(
+            found.sort((a, b) => a.id - b.id),
+            identityModel,
+          ),
+        };
       },
     },
     {

@@ -1,4 +1,5 @@
 import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
+import { jsonList } from '../json-list.ts';
 import type { IPListEntry } from '../models/state.ts';
 import { BadRequest, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
@@ -22,7 +23,8 @@ export function ipRoutes(view: DatapathView): Route[] {
         });
         if (text !== null && found.length === 0) return { status: 404 };
         return {
-          body: found.map(
+          stream: jsonList(
+            found,
             ({ prefix, identity, hostIp, source, pod }): IPListEntry => ({
               cidr: prefix,
               identity,

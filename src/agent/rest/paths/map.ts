@@ -1,11 +1,9 @@
+import { jsonList } from '../json-list.ts';
 import type { BPFMap, BPFMapEntry } from '../models/state.ts';
 import type { Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { MapEntryView, MapView } from '../view/state-view.ts';
 import { mapText } from '../words/map-text.ts';
-
-/** Entries put into one piece of text: a piece holds the event loop up for a millisecond or so. */
-const chunk = 500;
 
 export function mapRoutes(view: DatapathView): Route[] {
   return [
@@ -42,19 +40,9 @@ async function* one(map: MapView, entries: boolean): AsyncIterable<string> {
     yield head;
     return;
   }
-  yield `${head.slice(0, -1)},"cache":[`;
-  let piece: string[] = [];
-  let first = true;
-  for (const entry of map.entries()) {
-    piece.push(JSON.stringify(entryModel(entry)));
-    if (piece.length < chunk) continue;
-    yield `${first ? '' : ','}${piece.join(',')}`;
-    first = false;
-    piece = [];
-    // Others have their turn: the client may be as fast as we are.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  yield `${first || piece.length === 0 ? '' : ','}${piece.join(',')}]}`;
+  yield `${head.slice(0, -1)},"cache":`;
+  yield* jsonList(map.entries(), entryModel);
+  yield '}';
 }
 
 function entryModel({ key, value, pending, error }: MapEntryView): BPFMapEntry {
