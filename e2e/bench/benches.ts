@@ -8,7 +8,7 @@ import { clusterScale } from './cases/cluster/scale.ts';
 import { cni } from './cases/cni.ts';
 import { coldStart } from './cases/cold-start.ts';
 import { conformance } from './cases/conformance.ts';
-import { datapath } from './cases/datapath.ts';
+import { datapath, datapathTunnel } from './cases/datapath.ts';
 import { datapathPolicy } from './cases/datapath-policy.ts';
 import { endpoint } from './cases/endpoint.ts';
 import { events } from './cases/events.ts';
@@ -39,6 +39,7 @@ export const benches: readonly Bench[] = [
   policyEngine,
   conformance,
   datapath,
+  datapathTunnel,
   datapathPolicy,
   cni,
   clusterBurst,

@@ -1,4 +1,4 @@
-import { type CiliumEndpoint, type EndpointSlice, objectKey } from '../../api/index.ts';
+import { type CiliumEndpoint, objectKey } from '../../api/index.ts';
 import type { Netlink } from '../../datapath/index.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
@@ -40,7 +40,6 @@ export class ClusterPeers {
   readonly #options: ClusterPeersOptions;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #stops: (() => void)[];
-  #apiServers: ReadonlySet<string> = new Set();
   #faults: readonly Fault[] = [];
   #unreachable: readonly Unreachable[] = [];
 
@@ -48,8 +47,6 @@ export class ClusterPeers {
   constructor(options: ClusterPeersOptions) {
     this.#options = options;
     const { tables } = options;
-    this.#apiServers = apiServersOf(tables);
-    this.#setApiServers();
     for (const node of tables.CiliumNode.values()) this.#setNode(clusterNodeOf(node, options.node));
     for (const endpoint of tables.CiliumEndpoint.values()) this.#setEndpoint(objectKey(endpoint), endpoint);
     this.#stops = [
@@ -59,9 +56,6 @@ export class ClusterPeers {
           else this.#deleteNode(key);
         this.updateRoutes();
         options.changed();
-      }),
-      tables.EndpointSlice.observe((changes) => {
-        if (changes.some(({ old, new: now }) => isApiServers((now ?? old)!))) this.#updateApiServers();
       }),
       tables.CiliumEndpoint.observe((changes) => {
         for (const { key, new: now } of changes) this.#setEndpoint(key, now);
@@ -125,20 +119,7 @@ export class ClusterPeers {
 
   #setNode(node: ClusterNode): void {
     this.#nodes.set(node.name, node);
-    this.#options.ipcache.set(`node ${node.name}`, nodeEntries(node, this.#options.routing, this.#apiServers));
-  }
-  #updateApiServers(): void {
-    this.#apiServers = apiServersOf(this.#options.tables);
-    this.#setApiServers();
-    for (const node of this.#nodes.values()) this.#setNode(node);
-    this.#options.changed();
-  }
-  /** Those that are on no node of the cluster. */
-  #setApiServers(): void {
-    const entries = Array.from(this.#apiServers, (address) => ({
-      ...{ prefix: hostPrefix(address), identity: reserved['kube-apiserver'], source: 'endpoint' as const },
-    }));
-    this.#options.ipcache.set('kube-apiserver', entries);
+    this.#options.ipcache.set(`node ${node.name}`, nodeEntries(node, this.#options.routing));
   }
   #deleteNode(name: string): void {
     this.#nodes.delete(name);
@@ -154,15 +135,6 @@ export class ClusterPeers {
     const node = status.networking?.node;
     return node !== undefined && this.#options.devices().addresses.includes(node);
   }
-}
-
-const isApiServers = ({ serviceName, metadata }: EndpointSlice): boolean =>
-  serviceName === 'kubernetes' && metadata.namespace === 'default';
-
-/** Where API servers listen, as they say themselves: the endpoints of the Service `default/kubernetes`. */
-function apiServersOf(tables: Tables): Set<string> {
-  const slices = tables.slicesByService.get('default/kubernetes').filter(({ addressType }) => addressType !== 'FQDN');
-  return new Set(slices.flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)));
 }
 
 function isLinkLocal(address: string): boolean {

@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Meter } from '@opentelemetry/api';
-import { type CniServer, NetworkFile, serveCni } from '../../cni/index.ts';
+import { type CniServer, serveCni } from '../../cni/index.ts';
 import {
-  type Attachment,
-  ConntrackCollector,
-  type DatapathMaps,
-  type Hook,
   loadPrograms,
   Netlink,
   objectDirectory,
@@ -14,48 +10,44 @@ import {
   openKernel,
   openMaps,
   orLacking,
-  readEvents,
 } from '../../datapath/index.ts';
 import { assert } from '../../lib/fault.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
 import type { Log } from '../../lib/log.ts';
+import { onceATurn } from '../../lib/once-a-turn.ts';
 import type { Tables } from '../../mesh/inputs.ts';
-import {
-  attachmentKey,
-  ciliumEndpointManifest,
-  ciliumIdentityManifest,
-  type Endpoint,
-} from '../../network/endpoint/index.ts';
-import { LOCAL_IDENTITIES, labelsOfMap } from '../../network/identity/index.ts';
+import { attachmentKey, ciliumEndpointManifest, type Endpoint } from '../../network/endpoint/index.ts';
 import { ClusterPools } from '../../network/ipam/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
 import { AgentIpam } from '../ipam/agent-ipam.ts';
-import { observeIpam } from '../ipam/ipam-metrics.ts';
 import { Parts } from '../parts/parts.ts';
-import { createRest, type DatapathView, type RestListener, type RuntimeConfig, serveRest } from '../rest/index.ts';
+import type { DatapathView, RestListener, RuntimeConfig } from '../rest/index.ts';
 import { followApiServer } from './api-server-peers.ts';
+import { AttachedPrograms } from './attached-programs.ts';
+import { cidrNumbers } from './cidr-numbers.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { ClusterPeers } from './cluster-peers.ts';
 import { CniEndpoints } from './cni-endpoints.ts';
-import { datapathView, observeDatapath, type ViewedParts } from './datapath-view.ts';
-import { prefixText } from './encode.ts';
+import type { ViewedParts } from './datapath-view.ts';
 import { EndpointManager } from './endpoint-manager.ts';
 import { EndpointRecords } from './endpoint-records.ts';
 import { HostEndpoint } from './host-endpoint.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
-import { observeKernel } from './kernel-metrics.ts';
+import { keepIdentities } from './keep-identities.ts';
 import { KernelState } from './kernel-state.ts';
 import { LocalNode } from './local-node.ts';
-import { type NodeDevices, readNodeDevices } from './node-devices.ts';
+import { keepNetworkFile } from './network-file-part.ts';
+import { readNodeDevices } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
 import { PodIdentities } from './pod-identities.ts';
 import { feedPolicies } from './policy-feed.ts';
 import { Publisher } from './publisher.ts';
 import { configValue, initialConfig } from './runtime-config.ts';
+import { serveDatapath } from './serve-datapath.ts';
 import { setSysctls } from './sysctls.ts';
-import { makeTunnel, removeTunnel, tunnelOverhead } from './tunnel.ts';
+import { setUpTunnel } from './tunnel.ts';
 
 export interface DatapathContext {
   readonly options: DatapathOptions;
@@ -83,7 +75,6 @@ export interface RunningDatapath {
 
 /** ms between looks at the node's own devices and addresses. */
 const deviceInterval = 5000;
-const podHooks: readonly Hook[] = ['from_pod', 'to_pod'];
 
 /**
  * Brings the node's datapath up, or takes over what a process before left in the kernel, without a gap: nothing is written before
@@ -163,26 +154,20 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const pods: PodIdentities = parts.add('pods', new PodIdentities(tables, options, (key) => manager.podChanged(key)));
   const identities = new IdentityAllocator(tables.CiliumIdentity, objects);
   const { attachments } = programs;
+  const onPodsAndDevices = new AttachedPrograms(attachments, options);
   const manager: EndpointManager = parts.add(
     'endpoints',
     new EndpointManager({
       records: new EndpointRecords(options.stateDir),
-      programs: {
-        attach: (ifindex) => {
-          for (const hook of podHooks) attachments.attach(ifindex, hook, 'filter');
-        },
-        detach: (ifindex) => {
-          for (const hook of podHooks) attachments.detach(ifindex, hook);
-        },
-      },
       onChange: (endpoint, change) => {
         tell(change === 'set' ? 'endpoint-updated' : 'endpoint-deleted', nameOf(endpoint));
         if (endpoint.pod.name === '') return;
-        const manifest = ciliumEndpointManifest(endpoint, tunnelEndpointOf(devices));
-        if (change === 'set') publisher.apply(manifest);
-        else publisher.remove(manifest);
+        // A pod's next sandbox may be there before its last one is removed: what is told is of the one that lives.
+        const living = change === 'set' ? endpoint : manager.ofPod(endpoint.pod);
+        if (living !== undefined) publisher.apply(ciliumEndpointManifest(living, tunnelEndpointOf(devices)));
+        else publisher.remove(ciliumEndpointManifest(endpoint, undefined));
       },
-      ...{ netlink, state, engine, identities, pods, log },
+      ...{ netlink, state, engine, identities, pods, log, programs: onPodsAndDevices },
     }),
   );
 
@@ -194,7 +179,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const host = options.hostFirewall
     ? parts.add('host endpoint', hostEndpoint(context, manager, engine, state))
     : undefined;
-  engine.cidrs.restore(cidrIdentitiesOf(maps));
+  engine.cidrs.restore(cidrNumbers(maps));
   // All of the world, in one: policies, identities and prefixes of the tables, and the endpoints of the process before.
   parts.add('policies', feedPolicies(tables, engine, changed));
   parts.add('API server', followApiServer({ tables, node: options.node, engine, ipcache, changed }));
@@ -209,28 +194,13 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     maps.config.set(0, configValue(options, runtime, tunnel?.link ?? 0));
   };
   configure({});
-  const attachDevices = () => {
-    const wanted: Attachment[] = [
-      ...devices.uplinks.flatMap(({ index }): Attachment[] => [
-        { ifindex: index, hook: 'from_uplink' },
-        ...(options.hostFirewall ? [{ ifindex: index, hook: 'to_uplink' as const }] : []),
-      ]),
-      ...(tunnel === undefined
-        ? []
-        : (['from_tunnel', 'to_tunnel'] as const).map((hook) => ({ ifindex: tunnel.link, hook }))),
-    ];
-    for (const { ifindex, hook } of wanted) attachments.attach(ifindex, hook);
-    return wanted;
-  };
-  const onDevices = attachDevices();
+  const onDevices = onPodsAndDevices.attachDevices(devices, tunnel?.link);
   manager.restored(kept);
   ipam.restored(kept.map(({ key }) => key));
-  attachments.prune(
-    [
-      ...onDevices,
-      ...kept.flatMap(({ endpoint }) => podHooks.map((hook) => ({ ifindex: endpoint.hostIfindex, hook }))),
-    ],
-    // Filters, where there are no links, are found on their devices only.
+  // Filters, where there are no links, are found on their devices only.
+  onPodsAndDevices.prune(
+    onDevices,
+    kept,
     netlink.links.list().map(({ index }) => index),
   );
   // All programs that write into them are ours by now.
@@ -253,7 +223,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
       devices = now;
       state.setHostAddresses(devices.addresses);
       peers.setHostAddresses();
-      attachDevices();
+      onPodsAndDevices.attachDevices(devices, tunnel?.link);
       peers.updateRoutes();
       changed();
     } catch (error) {
@@ -270,36 +240,32 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   });
   await parts.start<CniServer>('cni', () => serveCni({ socket: options.cniSocket, handler, log }));
   await keepNetworkFile(parts, options, { handler, ipam, log });
-  const parted = {
-    ...{ options, tables, engine, ipcache, state, manager, peers, ipam, maps, programs, publisher, netlink, configure },
-    ...{ version: context.version, metrics: context.metrics, devices: () => devices, runtime: () => runtime },
-    mtu: { device: podMtu(), route: podMtu() },
-    ...(context.kubernetes === undefined ? {} : { kubernetes: context.kubernetes }),
-    ...(host === undefined ? {} : { host: host.managed }),
-  };
-  const view = datapathView(parted);
-  tell = (event, message) => view.flows.agent(event, message);
-  observeDatapath(context.meter, parted);
-  observeIpam(context.meter, ipam);
-  parts.add(
-    'events',
-    readEvents({
-      ...{ bpf, kernel, maps },
-      onEvent: (record, start, length) => view.flows.receive(record, start, length),
-      onLost: (lost) => view.flows.missed([...lost.values()].reduce((sum, count) => sum + count, 0)),
-    }),
+  const { view, rest } = await serveDatapath(
+    parts,
+    {
+      ...{
+        options,
+        tables,
+        engine,
+        ipcache,
+        state,
+        manager,
+        peers,
+        ipam,
+        maps,
+        programs,
+        publisher,
+        netlink,
+        configure,
+      },
+      ...{ version: context.version, metrics: context.metrics, devices: () => devices, runtime: () => runtime },
+      mtu: { device: podMtu(), route: podMtu() },
+      ...(context.kubernetes === undefined ? {} : { kubernetes: context.kubernetes }),
+      ...(host === undefined ? {} : { host: host.managed }),
+    },
+    { bpf, kernel, meter: context.meter, log },
   );
-  const collector = new ConntrackCollector(maps, {
-    onFault: (error) => log.warn({ err: error }, 'expired connections are not collected'),
-  });
-  collector.start();
-  observeKernel(context.meter, maps, collector);
-  parts.add('conntrack', { close: () => collector.stop() });
-  const rest = createRest(view, log);
-  if (options.apiSocket !== undefined) {
-    const socket = options.apiSocket;
-    await parts.start('rest', () => serveRest(socket, rest, log));
-  }
+  tell = (event, message) => view.flows.agent(event, message);
   log.info(
     {
       endpoints: kept.length,
@@ -312,27 +278,6 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   return { view, rest, close: () => parts.close() };
 }
 
-/** Last, and when there are addresses to give: it makes the kubelet take pods. */
-async function keepNetworkFile(
-  parts: Parts,
-  { cniConfDir: dir, cniChainingTarget: chainingTarget }: DatapathOptions,
-  { handler, ipam, log }: { readonly handler: CniEndpoints; readonly ipam: AgentIpam; readonly log: Log },
-): Promise<void> {
-  if (dir === undefined) return;
-  const file = parts.add(
-    'cni configuration',
-    new NetworkFile({ dir, log, ...(chainingTarget === undefined ? {} : { chainingTarget }) }),
-  );
-  if (handler.problem() === undefined) return file.start();
-  log.info(`no CNI configuration yet: ${handler.problem()}`);
-  const stop = ipam.observe(() => {
-    if (handler.problem() !== undefined) return;
-    stop();
-    file.start().catch((error: unknown) => log.error({ err: error }, 'the CNI configuration cannot be written'));
-  });
-  parts.add('first Pod CIDRs', { close: () => stop() });
-}
-
 function hostEndpoint(
   { options: { node }, tables }: DatapathContext,
   manager: EndpointManager,
@@ -342,57 +287,6 @@ function hostEndpoint(
   const id = manager.allocateId();
   assert(id !== undefined, 'no id is free before any pod is there');
   return new HostEndpoint({ tables, node, id, engine, state });
-}
-
-/** Numbers that networks in policies had in the process before: packets that are judged meanwhile mean the same. */
-function* cidrIdentitiesOf({ ipcache4, ipcache6 }: Pick<DatapathMaps, 'ipcache4' | 'ipcache6'>) {
-  for (const map of [ipcache4, ipcache6])
-    for (const [{ prefixlen, address }, { identity }] of map.entries())
-      if (identity >= LOCAL_IDENTITIES.first) yield [prefixText(address, prefixlen), identity] as const;
-}
-
-/** With direct routes there is none, and one of before goes. */
-function setUpTunnel(netlink: Netlink, { routing, tunnelPort }: DatapathOptions, devices: NodeDevices, mtu: number) {
-  if (routing === 'direct') {
-    removeTunnel(netlink);
-    return undefined;
-  }
-  const inner = mtu - tunnelOverhead[devices.ipv4 === undefined ? 6 : 4];
-  const { index } = makeTunnel(netlink, tunnelPort, inner);
-  return { link: index, mtu: inner };
-}
-
-/** An identity that is collected while one of our endpoints has it is created again. */
-function keepIdentities(
-  tables: Tables,
-  manager: EndpointManager,
-  objects: ClusterObjects,
-  log: Log,
-): { close(): void } {
-  const close = tables.CiliumIdentity.observe((changes) => {
-    for (const { old, new: now } of changes) {
-      if (now !== undefined || old === undefined) continue;
-      const isUsed = [...manager.values()].some(({ endpoint }) => endpoint.identity === old.id);
-      if (!isUsed) continue;
-      objects
-        .createOnce(ciliumIdentityManifest({ id: old.id, labels: labelsOfMap(old.securityLabels) }))
-        .catch((error: Error) => log.warn({ err: error, identity: old.id }, 'an identity in use is gone'));
-    }
-  });
-  return { close: () => close() };
-}
-
-/** Runs once, however often it is asked for in one turn of the event loop. */
-function onceATurn(work: () => void): () => void {
-  let isScheduled = false;
-  return () => {
-    if (isScheduled) return;
-    isScheduled = true;
-    setImmediate(() => {
-      isScheduled = false;
-      work();
-    });
-  };
 }
 
 /** `17 default/web is ready, identity 4711` */

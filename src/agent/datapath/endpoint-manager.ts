@@ -1,7 +1,7 @@
 import type { PodInterface } from '../../cni/index.ts';
 import type { Netlink } from '../../datapath/index.ts';
 import type { Log } from '../../lib/log.ts';
-import { type AttachmentRef, type Endpoint, EndpointIds } from '../../network/endpoint/index.ts';
+import { type AttachmentRef, type Endpoint, EndpointIds, type PodRef } from '../../network/endpoint/index.ts';
 import type { Labels } from '../../network/identity/index.ts';
 import type { PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
 import type { EndpointRecords } from './endpoint-records.ts';
@@ -61,6 +61,12 @@ export class EndpointManager {
   byId(id: number): ManagedEndpoint | undefined {
     for (const managed of this.#byKey.values()) if (managed.endpoint.id === id) return managed;
     return undefined;
+  }
+
+  /** The newest endpoint of a pod. */
+  ofPod({ namespace, name }: Pick<PodRef, 'namespace' | 'name'>): Endpoint | undefined {
+    const all = [...this.#byKey.values()].map(({ endpoint }) => endpoint);
+    return all.findLast(({ pod }) => pod.namespace === namespace && pod.name === name);
   }
 
   allocateId(): number | undefined {

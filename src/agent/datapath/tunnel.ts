@@ -1,5 +1,6 @@
 import type { Link, Netlink } from '../../datapath/index.ts';
-import { tunnelDevice } from './node-devices.ts';
+import { type NodeDevices, tunnelDevice } from './node-devices.ts';
+import type { DatapathOptions } from './options.ts';
 
 /** What stands for "into the tunnel" in routes: addresses that nobody has. */
 export const tunnelGateways = { gateway4: '169.254.83.1', gateway6: 'fe80::53' } as const;
@@ -9,14 +10,14 @@ export const tunnelGateways = { gateway4: '169.254.83.1', gateway6: 'fe80::53' }
  */
 const anyNode = '02:53:6c:75:69:63';
 /** Outer Ethernet, IP, UDP and VXLAN headers; IPv6's is the larger one. */
-export const tunnelOverhead = { 4: 50, 6: 70 } as const;
+const tunnelOverhead = { 4: 50, 6: 70 } as const;
 
 /**
  * The one device of all tunnels: it takes VNI and addresses from each packet. Its gateways are permanent neighbours, so that nothing
  * is ever asked on it. Made again where it is of another kind.
  * @throws Fault `NETLINK_...`
  */
-export function makeTunnel(netlink: Netlink, port: number, mtu: number): Link {
+function makeTunnel(netlink: Netlink, port: number, mtu: number): Link {
   const there = netlink.links.find(tunnelDevice);
   let link = there;
   if (there !== undefined && (there.vxlan?.isExternal !== true || there.vxlan.port !== port)) {
@@ -33,6 +34,22 @@ export function makeTunnel(netlink: Netlink, port: number, mtu: number): Link {
 }
 
 /** After a change to direct routes. */
-export function removeTunnel(netlink: Netlink): void {
+function removeTunnel(netlink: Netlink): void {
   netlink.links.remove(tunnelDevice);
+}
+
+/** With direct routes there is none, and one of before goes. */
+export function setUpTunnel(
+  netlink: Netlink,
+  { routing, tunnelPort }: DatapathOptions,
+  devices: NodeDevices,
+  mtu: number,
+) {
+  if (routing === 'direct') {
+    removeTunnel(netlink);
+    return undefined;
+  }
+  const inner = mtu - tunnelOverhead[devices.ipv4 === undefined ? 6 : 4];
+  const { index } = makeTunnel(netlink, tunnelPort, inner);
+  return { link: index, mtu: inner };
 }

@@ -45,12 +45,6 @@ describe('nodes of the cluster', () => {
       { prefix: '10.1.1.0/24', identity: 3, source: 'node', way: 'routed' },
       { prefix: 'fd00:1:1::/64', identity: 3, source: 'node', way: 'routed' },
     ]);
-    assert.deepEqual(
-      nodeEntries({ ...b, addresses: ['192.0.2.2', '192.0.2.3'], podCidrs: [] }, 'direct', new Set(['192.0.2.3'])).map(
-        ({ identity }) => identity,
-      ),
-      [6, 7],
-    );
     assert.deepEqual(nodeEntries({ ...b, addresses: [], podCidrs: ['fd00:1:1::/64'] }, 'vxlan'), [
       { prefix: 'fd00:1:1::/64', identity: 3, source: 'node', way: 'tunnel', tunnelEndpoint: '192.0.2.2' },
     ]);

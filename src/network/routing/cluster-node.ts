@@ -33,19 +33,12 @@ export const tunnelEndpointOf = ({ ipv4, ipv6 }: Pick<ClusterNode, 'ipv4' | 'ipv
 
 /**
  * What ipcache says of a node: its own addresses, and its Pod CIDRs, in which an address that no endpoint is known for yet is
- * `unmanaged`: of the cluster, and nobody's in particular. `apiServers` are the addresses at which there is an API server.
+ * `unmanaged`: of the cluster, and nobody's in particular.
  */
-export function nodeEntries(
-  node: ClusterNode,
-  routing: Routing,
-  apiServers: ReadonlySet<string> = new Set(),
-): PrefixEntry[] {
+export function nodeEntries(node: ClusterNode, routing: Routing): PrefixEntry[] {
   const source = node.isLocal ? 'local' : 'node';
-  const identityOf = (address: string) =>
-    node.isLocal ? reserved.host : apiServers.has(address) ? reserved['kube-apiserver'] : reserved['remote-node'];
-  const addresses = node.addresses.map(
-    (address): PrefixEntry => ({ prefix: hostPrefix(address), identity: identityOf(address), source }),
-  );
+  const identity = node.isLocal ? reserved.host : reserved['remote-node'];
+  const addresses = node.addresses.map((address): PrefixEntry => ({ prefix: hostPrefix(address), identity, source }));
   const way = node.isLocal ? ({ way: 'local' } as const) : wayTo(tunnelEndpointOf(node), routing);
   const cidrs = node.podCidrs.map(
     (prefix): PrefixEntry => ({ prefix, identity: reserved.unmanaged, source: 'node', ...way }),
