@@ -134,7 +134,10 @@ describe('a node whose agent is killed, stopped and replaced under load', () => 
   it('leaves nothing of a pod that is gone: interface, pins, address, record', async () => {
     const { containerId } = stranger!;
     await node.deletePod(stranger!);
-    assert.equal(readdirSync(`${node.bpffs}/links`).length, 5, 'two pods, and a device');
+    assert.deepEqual(
+      readdirSync(`${node.bpffs}/links`).filter((name) => name.includes('pod')),
+      [],
+    );
     assert.equal(
       node.netns
         .ip('-o', 'link')
