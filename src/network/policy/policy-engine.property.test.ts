@@ -5,7 +5,7 @@ import { compareRules, strength } from './class-entries.ts';
 import { evaluate, type Party } from './evaluate.ts';
 import type { PolicyEngine, SubjectPolicy } from './index.ts';
 import type { Direction } from './policy-entry.ts';
-import { addresses } from './testing/arbitrary.ts';
+import { addresses, podLabelsArbitrary } from './testing/arbitrary.ts';
 import { describeEntries, Kernel } from './testing/lookup.ts';
 import { allowLocalhost, Model, newEngine, type Write, writeArbitrary } from './testing/model.ts';
 
@@ -122,6 +122,26 @@ describe('policy engine, properties', function () {
         }
       }),
       { numRuns: Math.ceil(runs / 10) },
+    );
+  });
+
+  it('a hundred identities at once are what they are one by one', () => {
+    fc.assert(
+      fc.property(writesArbitrary, fc.array(podLabelsArbitrary, { minLength: 70, maxLength: 90 }), (writes, all) => {
+        const [together, apart] = [play(writes), play(writes)];
+        all.forEach((labels, i) => {
+          together.engine.setIdentity({ id: 1000 + i, labels });
+          apart.engine.setIdentity({ id: 1000 + i, labels });
+          apart.kernel.apply(apart.engine.flush());
+        });
+        together.kernel.apply(together.engine.flush());
+        for (const [id, map] of together.kernel.maps)
+          assert.deepEqual(
+            describeEntries(together.engine, map.values()),
+            describeEntries(apart.engine, apart.kernel.maps.get(id)!.values()),
+          );
+      }),
+      { numRuns: Math.ceil(runs / 5) },
     );
   });
 

@@ -1,8 +1,8 @@
 import type { Labels } from '../identity/index.ts';
-import type { BitSet } from './bit-set.ts';
 import { type ClassEntry, strength } from './class-entries.ts';
 import { EntryDifferences } from './entry-differences.ts';
 import type { IdentityTable } from './identity-table.ts';
+import type { Places } from './known-peers.ts';
 import { type PeerClass, PeerClasses, type Slot } from './peer-classes.ts';
 import type { PeerSet } from './peer-set.ts';
 import type { Direction, PolicyEntry } from './policy-entry.ts';
@@ -87,18 +87,13 @@ export class SubjectState implements SubjectPolicy {
     if (!this.#before.has(at)) this.#before.set(at, this.#entriesAt(at));
   }
 
-  /** Finds out anew what applies at a place. */
-  judge(at: number): void {
-    this.touch(at);
-    let found = this.#classes.nobody;
-    for (const slot of this.#slots.values()) {
-      if (slot.set.members.has(at)) found = this.#classes.with(found, slot.number);
+  /** Finds out anew what applies at these places. */
+  judge({ at: places, count }: Places): void {
+    if (count <= FEW) {
+      places.each((at) => this.#judgeOne(at));
+      return;
     }
-    this.#put(at, found);
-  }
-
-  /** The same for many places at once. */
-  judgeAll(places: BitSet): void {
+    // Of many, it is quicker to ask each slot for its members.
     places.each((at) => {
       this.touch(at);
       this.#put(at, this.#classes.nobody);
@@ -139,6 +134,15 @@ export class SubjectState implements SubjectPolicy {
     return { subject: this, isNew, upserts, removals, enforcementChanged };
   }
 
+  #judgeOne(at: number): void {
+    this.touch(at);
+    let found = this.#classes.nobody;
+    for (const slot of this.#slots.values()) {
+      if (slot.set.members.has(at)) found = this.#classes.with(found, slot.number);
+    }
+    this.#put(at, found);
+  }
+
   #put(at: number, found: PeerClass): void {
     while (this.#of.length < at) this.#of.push(undefined);
     this.#of[at] = found === this.#classes.nobody ? undefined : found;
@@ -170,6 +174,9 @@ function byStrength(entries: PolicyEntry[], sign: 1 | -1): void {
   if (entries.every(({ verdict }) => verdict === first)) return;
   entries.sort((a, b) => sign * (strength[b.verdict] - strength[a.verdict]));
 }
+
+/** Places that are asked about one by one. */
+const FEW = 64;
 
 const open: Enforcement = { enforced: false, defaultDeny: false, selectedBy: [] };
 const none: readonly ClassEntry[] = [];
