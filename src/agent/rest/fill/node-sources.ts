@@ -40,7 +40,7 @@ export interface NodeSources {
   readonly node: string;
   readonly tables: Pick<
     Tables,
-    'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy' | 'NetworkPolicy' | 'CiliumNode'
+    'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy' | 'NetworkPolicy' | 'CiliumNode' | 'CiliumEndpoint'
   >;
   readonly engine: Pick<PolicyEngine, 'identity' | 'identities' | 'selectors' | 'rule'>;
   readonly trace: (query: TraceQuery) => readonly TraceStep[];

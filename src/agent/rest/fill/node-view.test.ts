@@ -117,6 +117,12 @@ describe('the API’s view of a node', () => {
     tables.CiliumNetworkPolicy.set('shop/web', policy);
     const np = networkPolicy('other', 'none', {});
     tables.NetworkPolicy.set('other/none', np);
+    const db = parseObject({
+      ...{ apiVersion: 'cilium.io/v2', kind: 'CiliumEndpoint', metadata: { name: 'db-0', namespace: 'shop' } },
+      status: { id: 4, identity: { id: 301 }, networking: { addressing: [{ ipv4: '10.0.2.5' }], node: '192.168.0.3' } },
+    }).object;
+    assert.ok(db?.kind === 'CiliumEndpoint');
+    tables.CiliumEndpoint.set('shop/db-0', db);
     store.flush();
 
     const [entry] = [...subject.entries()];
@@ -152,6 +158,7 @@ describe('the API’s view of a node', () => {
         tunnelEndpoint: '192.168.0.2',
         pod: { namespace: 'shop', name: 'cart-0' },
       },
+      { prefix: '10.0.2.5/32', identity: 301, source: 'endpoint', pod: { namespace: 'shop', name: 'db-0' } },
     ] as const;
     const sources: NodeSources = {
       ...{ version: '1', cluster: 'default', node: 'n1', tables, engine, maps, routing: 'vxlan' },
@@ -247,8 +254,9 @@ describe('the API’s view of a node', () => {
     assert.deepEqual(
       [...view.ipcache()].map(({ prefix, hostIp, source }) => [prefix, hostIp, source]),
       [
-        ['10.0.0.17/32', undefined, 'local'],
+        ['10.0.0.17/32', '192.168.0.1', 'local'],
         ['10.0.1.5/32', '192.168.0.2', 'custom-resource'],
+        ['10.0.2.5/32', '192.168.0.3', 'custom-resource'],
       ],
     );
   });

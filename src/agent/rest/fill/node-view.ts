@@ -21,7 +21,7 @@ const sourceNames = {
 
 /** The API's view of a running node. The ring buffer's reader feeds its `flows`. */
 export function nodeView(sources: NodeSources): DatapathView {
-  const { version, cluster, node, engine, endpoints, ipcache } = sources;
+  const { version, cluster, node, engine, endpoints, ipcache, tables } = sources;
   const flows = new FlowHub(flowContext(sources));
   const byId = (id: number) => {
     const found = endpoints.byId(id);
@@ -39,16 +39,21 @@ export function nodeView(sources: NodeSources): DatapathView {
     identities: () => engine.identities(),
     identity: (id) => engine.identity(id),
     *ipcache() {
-      for (const { prefix, identity, tunnelEndpoint, source, pod } of ipcache.values())
+      const own = [...sources.nodes()].find(({ isLocal }) => isLocal);
+      for (const { prefix, identity, tunnelEndpoint, source, pod } of ipcache.values()) {
+        const endpoint = pod === undefined ? undefined : tables.CiliumEndpoint.get(`${pod.namespace}/${pod.name}`);
+        const hostIp =
+          source === 'local' ? (own?.ipv4 ?? own?.ipv6) : (tunnelEndpoint ?? endpoint?.status.networking?.node);
         yield {
           prefix,
           identity,
           source: sourceNames[source],
-          ...(tunnelEndpoint === undefined ? {} : { hostIp: tunnelEndpoint }),
+          ...(hostIp === undefined ? {} : { hostIp }),
           ...(pod === undefined ? {} : { pod }),
         };
+      }
     },
-    policy: () => ({ revision: sources.policyRevision(), rules: policyRuleViews(sources.tables) }),
+    policy: () => ({ revision: sources.policyRevision(), rules: policyRuleViews(tables) }),
     selectors: () => engine.selectors(),
     trace: sources.trace,
     nodes: () => nodeViews(sources),
