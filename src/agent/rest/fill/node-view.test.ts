@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
+import { parseObject } from '../../../api/index.ts';
 import {
   type DatapathMaps,
   MapReconciler,
