@@ -80,6 +80,22 @@ describe('policies of Cilium’s documentation', () => {
     ]);
   });
 
+  it('are read without an error in all other parts of it, too', () => {
+    const all = join(EXAMPLES, '..');
+    const others = readdirSync(all, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.yaml') && !name.startsWith('policies/'),
+    );
+    const policies = others
+      .flatMap((name) => loadAll(readFileSync(join(all, name), 'utf8')).flatMap((document) => parseObjects(document)))
+      .filter(({ ref }) => ref?.kind.endsWith('NetworkPolicy'));
+    assert.ok(policies.length >= 15, `${policies.length} policies`);
+    for (const { diagnostics } of policies)
+      assert.deepEqual(
+        diagnostics.filter(({ severity }) => severity === 'error'),
+        [],
+      );
+  });
+
   it('are no objects where they are rules alone, which the refusal says', () => {
     for (const file of bareRules)
       for (const { diagnostics } of parseObjects(JSON.parse(text(file))))
