@@ -6,7 +6,7 @@ import { type DatapathRig, type LabNode, type LabPod, startDatapathRig } from '.
 import { until } from './support/until.ts';
 
 const families = ['ipv4', 'ipv6'] as const;
-/** ms; a client that hears nothing gives up after this, one that is told does so at once. */
+/** ms; a client that hears nothing gives up after this. */
 const patience = 3000;
 
 describe('peers of a pod that is deleted', function () {
@@ -43,14 +43,14 @@ describe('peers of a pod that is deleted', function () {
       for (const family of families) {
         const expected = isOn ? 'unreachable' : 'timeout';
         it(`on its node, on another one and outside: ${expected}, by ${family}`, async () => {
-          const wait = isOn ? patience : 700;
-          const outcomes = await Promise.all([
-            near!.traffic.tcp(gone![family], 8080, wait),
-            far!.traffic.tcp(gone![family], 8080, wait),
-            rig.outside!.tcp(gone![family], 8080, wait),
+          const peers = [near!.traffic, far!.traffic, rig.outside!];
+          const [pings, connections] = await Promise.all([
+            Promise.all(peers.map((peer) => peer.ping(gone![family]))),
+            // The error for the first SYN comes over a veth within the very call that sends it, and finds the socket busy: it is taken
+            // from the second one, a second later.
+            Promise.all(peers.map((peer) => peer.tcp(gone![family], 8080, isOn ? patience : 700))),
           ]);
-          // On its own node, the kernel knows by itself where it has no way to: only outside there is silence.
-          assert.deepEqual(outcomes.slice(isOn ? 0 : 1), Array(isOn ? 3 : 2).fill(expected));
+          assert.deepEqual([pings, connections], [Array(3).fill(expected), Array(3).fill(expected)]);
         });
       }
 
