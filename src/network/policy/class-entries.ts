@@ -87,10 +87,19 @@ function beats(a: ClassEntry, b: ClassEntry): boolean {
 
 /** Order of rules where several decide alike: the same whatever the order in which they came. */
 export function compareRules(a: RuleRef, b: RuleRef): number {
-  if (a === b) return 0;
-  return (
-    compareText(formatRuleRef(a), formatRuleRef(b)) || compareText(a.policy?.kind ?? '', b.policy?.kind ?? '') || 0
-  );
+  return a === b ? 0 : compareText(orderOf(a), orderOf(b));
+}
+
+/** Made once: of each change, rules are compared more often than anything else is done with them. */
+const orders = new WeakMap<RuleRef, string>();
+
+function orderOf(ref: RuleRef): string {
+  let order = orders.get(ref);
+  if (order === undefined) {
+    order = `${formatRuleRef(ref)} ${ref.policy?.kind ?? ''}`;
+    orders.set(ref, order);
+  }
+  return order;
 }
 
 /** Redirected as what is above it, but elsewhere. */
