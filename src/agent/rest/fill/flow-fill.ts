@@ -1,4 +1,5 @@
 import type { FlowContext } from '../../../flows/index.ts';
+import { Fault } from '../../../lib/fault.ts';
 import { formatRuleRef } from '../../../network/policy/index.ts';
 import type { NodeSources } from './node-sources.ts';
 
@@ -29,11 +30,21 @@ export function flowContext({ engine, ipcache, endpoints, interfaceName }: NodeS
       const now = performance.now();
       const known = names.get(index);
       if (known !== undefined && known.until > now) return known.name;
-      const name = interfaceName(index);
+      const name = nameOf(index);
       names.set(index, { name, until: now + believeNames });
       return name;
     },
   };
+
+  /** A name is for people: without it the event is told all the same. */
+  function nameOf(index: number): string | undefined {
+    try {
+      return interfaceName(index);
+    } catch (error) {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }
+  }
 
   function ownerOf(ip: string): number | undefined {
     for (const { endpoint } of endpoints.values())

@@ -13,6 +13,7 @@ import { Pins } from '../../../datapath/maps/pins.ts';
 import { flowFilter } from '../../../flows/index.ts';
 import { addressBytes, record } from '../../../flows/testing/records.ts';
 import { EventType, PolicyVerdict } from '../../../gen/abi.ts';
+import { Fault } from '../../../lib/fault.ts';
 import { createTables } from '../../../mesh/inputs.ts';
 import type { Endpoint } from '../../../network/endpoint/index.ts';
 import type { Ipam, IpamDump } from '../../../network/ipam/index.ts';
@@ -179,7 +180,10 @@ describe('the API’s view of a node', () => {
       policyMap: (index) => (index === 1017 ? 7 : undefined),
       policyRevision: () => revision,
       ipam: oneRange(),
-      interfaceName: (index) => (index === 1017 ? 'slu17' : undefined),
+      interfaceName(index) {
+        if (index === 1018) throw new Fault('NETLINK_EBUSY', 'read interface 1018');
+        return index === 1017 ? 'slu17' : undefined;
+      },
       health: () => ({
         kubernetes: { state: 'Ok', message: '', apis: [] },
         ...{
@@ -315,6 +319,15 @@ describe('the API’s view of a node', () => {
     assert.deepEqual([flow?.destination.pod?.name, flow?.destination.endpoint], ['cart-0', undefined]);
     assert.equal(flow?.interface, 'slu17');
     assert.deepEqual(flow?.policy.defaultDenyBy, ['shop/web ingress']);
+  });
+
+  it('tells of an event whose device cannot be asked about', () => {
+    view.flows.receive(record({ ifindex: 1018 }));
+    const filter = flowFilter({ type: ['policy-verdict'] });
+    assert.ok(typeof filter !== 'string');
+    const [flow] = view.flows.last(1, filter);
+    assert.equal(flow?.interface, undefined);
+    assert.equal(flow?.source.identity, 300);
   });
 
   it('lends addresses to who asks, and takes back only these', async () => {
