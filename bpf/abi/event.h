@@ -120,6 +120,7 @@ enum source_file {
 	FILE_POD_SOURCE = 13,
 	FILE_ENCAPSULATE = 14,
 	FILE_ROUTE = 15,
+	FILE_RECEIVE = 16,
 };
 
 /** Key of `helper_errors`: a helper failed there so many times. */

@@ -98,6 +98,12 @@ static __noinline int rejudge(struct __sk_buff *ctx, struct packet *p, const str
 	return 0;
 }
 
+/** Encapsulated by somebody who is no node: what it says about the source's identity is worth nothing. */
+static __always_inline bool is_unknown_sender(const struct packet *p)
+{
+	return p->flags & PACKET_TUNNEL && !is_node(find_identity(&p->tunnel_remote, is_mapped(&p->tunnel_remote)));
+}
+
 /** No connection: may the packet open one, or pass by itself? */
 static __always_inline int open_connection(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e, const struct config *c,
 					   const union conntrack_key *key, const __u8 direction)
@@ -109,7 +115,7 @@ static __always_inline int open_connection(struct __sk_buff *ctx, struct packet 
 	/* The client will ask again, and then both halves are seen. Judged alone, a reply could pass for a request. */
 	if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
 		return fail(p, DROP_UNSOLICITED_REPLY, HERE(FILE_ENFORCE));
-	if (p->flags & PACKET_TUNNEL && !is_node(find_identity(&p->tunnel_remote, is_mapped(&p->tunnel_remote))))
+	if (is_unknown_sender(p))
 		return fail(p, DROP_UNKNOWN_SENDER, HERE(FILE_ENFORCE));
 	j.peer_identity = resolve_peer(p, direction);
 	j.port = policy_port(p);

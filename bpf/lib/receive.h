@@ -5,6 +5,15 @@
 #include "deliver.h"
 #include "enforce.h"
 
+/** To the stack, and from there to to_pod, which believes what the tunnel's mark says. @returns the program's verdict */
+static __always_inline int hand_to_stack(struct __sk_buff *ctx, struct packet *p)
+{
+	if (likely(!is_unknown_sender(p)))
+		return PASS;
+	p->location = HERE(FILE_RECEIVE);
+	return drop(ctx, p, DROP_UNKNOWN_SENDER);
+}
+
 /** From outside, for a pod of this node: the way past the stack, or to_pod's turn. @returns the program's verdict */
 static __always_inline int receive(struct __sk_buff *ctx, struct packet *p, __u32 ifindex, const struct config *c, __u32 location)
 {
@@ -17,14 +26,14 @@ static __always_inline int receive(struct __sk_buff *ctx, struct packet *p, __u3
 	}
 	p->destination_identity = to->identity;
 	if (!(c->flags & CONFIG_FAST_LOCAL) || to->flags & ENDPOINT_CHAINED)
-		return PASS;
+		return hand_to_stack(ctx, p);
 	p->point = POINT_TO_ENDPOINT;
 	p->target_ifindex = to->ifindex;
 	p->flags |= PACKET_PAST_STACK;
 	reason = enforce_ingress(ctx, p, to, c);
 	if (unlikely(reason))
 		return drop(ctx, p, reason);
-	return p->via_stack ? PASS : deliver(ctx, p, to);
+	return unlikely(p->via_stack) ? hand_to_stack(ctx, p) : deliver(ctx, p, to);
 }
 
 /** To the node itself: host policy where there is one, then the stack. @returns the program's verdict */

@@ -62,6 +62,19 @@ forFamilies('the tunnel', TestNode.open, (ip, node) => {
     assert.equal(dropped(device.receive(identities.remote, inner('remote', 'b'))), 'unknownSender');
   });
 
+  it('nor does it get past by the stack, which would believe the mark', () => {
+    const unknown = () => {
+      node().prefix('127.0.0.1', 2);
+      return device.receive(identities.remote, inner('remote', 'b', udp({ source: 1, destination: 2 })));
+    };
+    node().enable(ConfigFlag.stackServices);
+    assert.equal(dropped(unknown()), 'unknownSender');
+    node().disable(ConfigFlag.fastLocal);
+    assert.equal(dropped(unknown()), 'unknownSender');
+    node().prefix('127.0.0.1', 6);
+    assert.deepEqual(device.receive(identities.remote, inner('remote', 'b')), [], 'a node does');
+  });
+
   it('an address of ours does not come from there, and what is not for us goes nowhere', () => {
     assert.equal(dropped(device.receive(identities.remote, inner('a', 'b'))), 'invalidSourceAddress');
     assert.equal(dropped(device.receive(identities.remote, inner('remote', 'world'))), 'unroutable');
