@@ -1,5 +1,4 @@
 import { DropReason, EventFlag, EventType, event as layout } from '../gen/abi.ts';
-import { formatIp } from '../lib/ip-address.ts';
 import { dropReason } from './drop-reasons.ts';
 import type { DropDetail, Flow, Party, PolicyDetail } from './flow.ts';
 import type { FlowContext } from './flow-context.ts';
@@ -13,11 +12,17 @@ import {
   typeNames,
   verdictNames,
 } from './names.ts';
+import { addressText, macText } from './record-text.ts';
+
+/** Objects are filled in, not spread together: with optional fields that takes a third of the time, and there are many. */
+type Filling<T> = { -readonly [K in keyof T]: T[K] };
 
 const at = layout.offsets;
 const tcp = 6;
-const withPorts = new Set([tcp, 17, 132]);
-const icmp = new Set([1, 58]);
+const udp = 17;
+const sctp = 132;
+const icmp = 1;
+const icmpV6 = 58;
 const { reply, fragment, notEnforced, rejudged } = EventFlag;
 
 /**
@@ -30,71 +35,51 @@ export function decodeFlow(
   context: FlowContext,
   clock: MonotonicClock,
 ): Flow | undefined {
-  const u8 = (offset: number) => view.getUint8(start + offset);
-  const u32 = (offset: number) => view.getUint32(start + offset, true);
-  const type = typeNames[u8(at.type)];
-  const verdict = verdictNames[u8(at.verdict)];
+  const type = typeNames[view.getUint8(start + at.type)];
+  const verdict = verdictNames[view.getUint8(start + at.verdict)];
   if (type === undefined || verdict === undefined) return undefined;
-  const family = u8(at.family);
-  const protocol = u8(at.protocol);
-  const flags = u8(at.flags);
+  const protocol = view.getUint8(start + at.protocol);
+  const flags = view.getUint8(start + at.flags);
+  const reason = view.getUint8(start + at.reason);
+  const point = view.getUint8(start + at.point);
   const endpoint = view.getUint16(start + at.endpoint, true);
-  const direction = u8(at.direction) === 0 ? 'ingress' : 'egress';
-  const ports = withPorts.has(protocol);
-  const party = (address: number, port: number, identity: number, mac: number): Party => {
-    const ip = family === 0 ? '' : addressText(view, start + address);
-    const owner = ip === '' ? undefined : context.address(ip);
-    const hardware = macText(view, start + mac);
-    return {
-      address: ip,
-      ...(ports ? { port: view.getUint16(start + port, false) } : {}),
-      identity,
-      labels: context.labels(identity) ?? [],
-      ...(owner?.pod === undefined ? {} : { pod: owner.pod }),
-      ...(owner?.endpoint === undefined ? {} : { endpoint: owner.endpoint }),
-      ...(hardware === undefined ? {} : { mac: hardware }),
-    };
-  };
-  const reason = u8(at.reason);
-  const rule = context.rule(u32(at.rule));
-  const denied = type === 'drop' && reason === DropReason.policyDenied;
-  const policy: PolicyDetail = {
-    match: matchOf(u8(at.matchPrefixlen), u8(at.matchIdentity) === 1),
-    ...(rule === undefined ? {} : { rule }),
-    ...(denied && endpoint !== 0 ? { defaultDenyBy: context.defaultDenyBy(endpoint, direction) } : {}),
-    enforced: (flags & notEnforced) === 0,
-  };
-  const connection = (flags & reply) !== 0 ? 'reply' : connectionNames[reason];
-  const device = context.interface(u32(at.ifindex));
-  const target = u32(at.targetIfindex);
-  const targetDevice = target === 0 ? undefined : (context.interface(target) ?? String(target));
-  const proxyPort = view.getUint16(start + at.proxyPort, false);
-  return {
+  const direction = view.getUint8(start + at.direction) === 0 ? 'ingress' : 'egress';
+  const flow: Filling<Flow> = {
     kind: 'flow',
     time: clock.toEpoch(view.getBigUint64(start + at.time, true)),
     type,
     verdict,
     direction,
-    point: pointNames[u8(at.point)] ?? String(u8(at.point)),
-    ...(endpoint === 0 ? {} : { endpoint }),
-    source: party(at.source, at.sourcePort, u32(at.sourceIdentity), at.sourceMac),
-    destination: party(at.destination, at.destinationPort, u32(at.destinationIdentity), at.destinationMac),
-    ...(protocol === 0 ? {} : { protocol: protocolName(protocol) }),
-    ...(protocol === tcp && u8(at.tcpFlags) !== 0 ? { tcpFlags: tcpFlagsText(u8(at.tcpFlags)) } : {}),
-    ...(icmp.has(protocol) ? { icmp: { type: u8(at.icmpType), code: u8(at.icmpCode) } } : {}),
-    ...(type === 'drop'
-      ? { drop: dropDetail(reason, u32(at.location)) }
-      : connection === undefined
-        ? {}
-        : { connection }),
-    policy,
-    length: u32(at.length),
-    ...(device === undefined ? {} : { interface: device }),
-    ...(targetDevice === undefined ? {} : { targetInterface: targetDevice }),
-    ...((flags & fragment) === 0 ? {} : { fragment: true }),
-    ...((flags & rejudged) === 0 ? {} : { rejudged: true }),
-    ...(proxyPort === 0 ? {} : { proxyPort }),
+    point: pointNames[point] ?? String(point),
+    source: party(view, start, source, context),
+    destination: party(view, start, destination, context),
+    policy: policyOf(view, start, context),
+    length: view.getUint32(start + at.length, true),
   };
+  if (endpoint !== 0) flow.endpoint = endpoint;
+  if (protocol !== 0) flow.protocol = protocolName(protocol);
+  if (protocol === tcp) {
+    const bits = view.getUint8(start + at.tcpFlags);
+    if (bits !== 0) flow.tcpFlags = tcpFlagsText(bits);
+  } else if (protocol === icmp || protocol === icmpV6)
+    flow.icmp = { type: view.getUint8(start + at.icmpType), code: view.getUint8(start + at.icmpCode) };
+  if (type === 'drop') {
+    flow.drop = dropDetail(reason, view.getUint32(start + at.location, true));
+    if (reason === DropReason.policyDenied && endpoint !== 0)
+      flow.policy = { ...flow.policy, defaultDenyBy: context.defaultDenyBy(endpoint, direction) };
+  } else {
+    const connection = (flags & reply) !== 0 ? 'reply' : connectionNames[reason];
+    if (connection !== undefined) flow.connection = connection;
+  }
+  const device = context.interface(view.getUint32(start + at.ifindex, true));
+  if (device !== undefined) flow.interface = device;
+  const target = view.getUint32(start + at.targetIfindex, true);
+  if (target !== 0) flow.targetInterface = context.interface(target) ?? String(target);
+  if ((flags & fragment) !== 0) flow.fragment = true;
+  if ((flags & rejudged) !== 0) flow.rejudged = true;
+  const proxyPort = view.getUint16(start + at.proxyPort, false);
+  if (proxyPort !== 0) flow.proxyPort = proxyPort;
+  return flow;
 }
 
 /** Whether a record has a type that decodes. */
@@ -103,9 +88,47 @@ export function isKnown(view: DataView, start: number): boolean {
   return type === EventType.drop || type === EventType.trace || type === EventType.policyVerdict;
 }
 
+/** Where a side's fields lie. */
+type Side = Readonly<Record<'address' | 'port' | 'identity' | 'mac', number>>;
+const source: Side = { address: at.source, port: at.sourcePort, identity: at.sourceIdentity, mac: at.sourceMac };
+const destination: Side = {
+  address: at.destination,
+  port: at.destinationPort,
+  identity: at.destinationIdentity,
+  mac: at.destinationMac,
+};
+
+/** One that is not known has none. */
+const noLabels: readonly string[] = [];
+
+function party(view: DataView, start: number, side: Side, context: FlowContext): Party {
+  const protocol = view.getUint8(start + at.protocol);
+  const identity = view.getUint32(start + side.identity, true);
+  const address = view.getUint8(start + at.family) === 0 ? '' : addressText(view, start + side.address);
+  const found: Filling<Party> = { address, identity, labels: context.labels(identity) ?? noLabels };
+  if (protocol === tcp || protocol === udp || protocol === sctp) found.port = view.getUint16(start + side.port, false);
+  const owner = address === '' ? undefined : context.address(address);
+  if (owner?.pod !== undefined) found.pod = owner.pod;
+  if (owner?.endpoint !== undefined) found.endpoint = owner.endpoint;
+  const mac = macText(view, start + side.mac);
+  if (mac !== undefined) found.mac = mac;
+  return found;
+}
+
+function policyOf(view: DataView, start: number, context: FlowContext): PolicyDetail {
+  const policy: Filling<PolicyDetail> = {
+    match: matchOf(view.getUint8(start + at.matchPrefixlen), view.getUint8(start + at.matchIdentity) === 1),
+    enforced: (view.getUint8(start + at.flags) & notEnforced) === 0,
+  };
+  const rule = context.rule(view.getUint32(start + at.rule, true));
+  if (rule !== undefined) policy.rule = rule;
+  return policy;
+}
+
 function dropDetail(reason: number, location: number): DropDetail {
+  const { name, explanation } = dropReason(reason);
   const file = location >>> 16;
-  return { reason, ...dropReason(reason), location: `${fileNames[file] ?? file}:${location & 0xffff}` };
+  return { reason, name, explanation, location: `${fileNames[file] ?? file}:${location & 0xffff}` };
 }
 
 /** From `policy_key.prefixlen`: 40 bits are identity and direction, more of them protocol and port. */
@@ -113,25 +136,4 @@ function matchOf(prefixlen: number, exactIdentity: boolean): PolicyDetail['match
   if (prefixlen === 0) return 'none';
   if (prefixlen <= 40) return exactIdentity ? 'L3-only' : 'all';
   return exactIdentity ? 'L3-L4' : 'L4-only';
-}
-
-/** IPv4 stands in the last 4 bytes, after ::ffff (RFC 4291, 2.5.5.2). */
-function addressText(view: DataView, start: number): string {
-  const high = view.getBigUint64(start, false);
-  const low = view.getBigUint64(start + 8, false);
-  if (high === 0n && low >> 32n === 0xffffn)
-    return `${view.getUint8(start + 12)}.${view.getUint8(start + 13)}.${view.getUint8(start + 14)}.${view.getUint8(start + 15)}`;
-  return formatIp({ family: 6, value: (high << 64n) | low });
-}
-
-/** None where it was not recorded. */
-function macText(view: DataView, start: number): string | undefined {
-  let text = '';
-  let any = 0;
-  for (let i = 0; i < 6; i++) {
-    const byte = view.getUint8(start + i);
-    any |= byte;
-    text += `${i === 0 ? '' : ':'}${byte.toString(16).padStart(2, '0')}`;
-  }
-  return any === 0 ? undefined : text;
 }

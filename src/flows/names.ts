@@ -46,9 +46,13 @@ export function protocolName(number: number): string {
 /** Bits of a TCP header's flags (RFC 9293, section 3.1), the lowest first. */
 const flagNames = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const;
 
+const flagTexts = Array.from({ length: 256 }, (_, bits) =>
+  flagNames.filter((_, bit) => (bits & (1 << bit)) !== 0).join(','),
+);
+
 /** `SYN,ACK`; empty for none. */
 export function tcpFlagsText(bits: number): string {
-  return flagNames.filter((_, bit) => (bits & (1 << bit)) !== 0).join(',');
+  return flagTexts[bits & 255] ?? '';
 }
 
 function kebabByNumber(names: Readonly<Record<string, number>>): Readonly<Record<number, string>> {
