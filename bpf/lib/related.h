@@ -12,8 +12,6 @@ struct quoted {
 	struct address source;
 	struct address destination;
 	struct flow flow;
-	/** So that what is asked of the policy is what was asked when the connection was opened. */
-	__be16 policy_port;
 };
 
 /** Ports of the quoted packet; at least 8 bytes of its payload are quoted (RFC 792, RFC 4443). */
@@ -64,14 +62,17 @@ static __always_inline bool read_quoted(struct __sk_buff *ctx, const struct pack
 		q->flow.protocol = ip.protocol;
 		return read_quoted_ports(ctx, q, offset + ip.ihl * 4);
 	} else {
-		struct ipv6hdr ip;
+		/*
+		 * Not the header as a whole: it would take 40 bytes of the stack, of which the callers leave us 160. The two addresses
+		 * follow each other there as here.
+		 */
+		__u8 start[8] __attribute__((aligned(8)));
 
-		if (bpf_skb_load_bytes(ctx, offset, &ip, sizeof(ip)) || ip.version != 6)
+		if (bpf_skb_load_bytes(ctx, offset, start, sizeof(start)) || start[0] >> 4 != 6 ||
+		    bpf_skb_load_bytes(ctx, offset + sizeof(start), q, offsetof(struct quoted, flow)))
 			return false;
-		set_address6(&q->source, &ip.saddr);
-		set_address6(&q->destination, &ip.daddr);
-		q->flow.protocol = ip.nexthdr;
-		return read_quoted_ports(ctx, q, offset + sizeof(ip));
+		q->flow.protocol = start[offsetof(struct ipv6hdr, nexthdr)];
+		return read_quoted_ports(ctx, q, offset + sizeof(struct ipv6hdr));
 	}
 }
 
