@@ -39,6 +39,7 @@ static __always_inline int to_local(struct __sk_buff *ctx, struct packet *p, con
 	p->destination_identity = to->identity;
 	p->point = fast ? POINT_TO_ENDPOINT : POINT_TO_STACK;
 	p->target_ifindex = fast ? to->ifindex : 0;
+	p->is_local = fast;
 	/* The receiver's trace tells of the same packet. */
 	p->flags |= PACKET_NO_TRACE;
 	reason = enforce_egress(ctx, p, from, c);

@@ -138,15 +138,18 @@ static __always_inline __u8 update_connection(const struct __sk_buff *ctx, const
 	return fresh;
 }
 
-/** The answer to the second FIN: whatever comes after it has been sent before. */
+/**
+ * The answer to the second FIN, which the receiver is sure to get: whatever comes after it has been sent before. On a network it may be
+ * lost, and then the second FIN comes again.
+ */
 static __always_inline bool is_over(const struct conntrack_entry *entry, const struct packet *p)
 {
-	return entry->state == CONNTRACK_CLOSING && entry->tcp_flags[0] & entry->tcp_flags[1] & TCP_FIN &&
+	return p->is_local && entry->state == CONNTRACK_CLOSING && entry->tcp_flags[0] & entry->tcp_flags[1] & TCP_FIN &&
 	       (p->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
 }
 
 /**
- * A connection that ended in good order is forgotten at once, so that the next one finds its room empty and in the cache: with many
+ * A connection of two pods of this node that ended in good order is forgotten at once, so that the next one finds its room empty and in the cache: with many
  * short ones, making room by pushing out the oldest costs a microsecond each. After a reset much may still be under way, which waits
  * for the collector.
  */

@@ -69,7 +69,9 @@ struct packet {
 	/** Answered: it is the stack's. Without a judgement, if it was to go past it (PACKET_PAST_STACK). */
 	__u8 via_stack;
 	__be16 proxy_port;
-	__u16 pad2;
+	/** From a pod of this node straight into another one: nothing gets lost on the way. */
+	__u8 is_local;
+	__u8 pad;
 	/** With PACKET_TUNNEL: the node that encapsulated it. */
 	struct address tunnel_remote;
 };

@@ -81,6 +81,26 @@ forFamilies('connections', TestNode.open, (ip, node) => {
     assert.deepEqual([...map().entries()], [], 'and over, for both');
   });
 
+  it('one with another node stays for a while after its last ACK, which may be lost', () => {
+    const { a } = node();
+    const send = (flags: string) =>
+      node().from(a, ip.sent(a, 'remote', tcp({ source: 40000, destination: 80, flags })));
+    const receive = (flags: string) =>
+      node().received(ip.arriving('remote', 'a', tcp({ source: 80, destination: 40000, flags })));
+    node().enforce(a, [{ identity: identities.remote, direction: Direction.egress }], both);
+    send('S');
+    for (const [out, back] of [
+      ['A', 'SA'],
+      ['FA', 'FA'],
+    ] as const) {
+      send(out);
+      receive(back);
+    }
+    send('A');
+    assert.equal(connection(11).state, ConntrackState.closing);
+    assert.equal(receive('FA').verdict, 'redirect');
+  });
+
   it('a reset closes', () => {
     handshake();
     reply('R');
