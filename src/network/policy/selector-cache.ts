@@ -4,6 +4,7 @@ import { type CachedSelector, makeCachedSelector, type SelectorTerm, termKey, te
 import type { IdentityTable, KnownIdentity } from './identity-table.ts';
 import { LabelAnchors } from './label-anchors.ts';
 import { LabelPostings } from './label-postings.ts';
+import { isNetwork, PrefixIndex } from './prefix-index.ts';
 
 /**
  * Which identities each selector selects. A new selector looks only at identities that have the rarest of its labels, a new
@@ -13,8 +14,7 @@ export class SelectorCache {
   readonly #selectors = new Map<string, CachedSelector>();
   readonly #anchors = new LabelAnchors();
   readonly #postings = new LabelPostings();
-  readonly #prefixSelectors = new Set<CachedSelector>();
-  readonly #networks = new Set<KnownIdentity>();
+  readonly #prefixes = new PrefixIndex();
   readonly #identities: IdentityTable;
   /** Networks that selectors name come and go with them. */
   readonly #onNetwork: (change: 'acquire' | 'release', prefix: Prefix) => void;
@@ -49,7 +49,7 @@ export class SelectorCache {
       this.#anchors.delete(cached);
       return;
     }
-    this.#prefixSelectors.delete(cached);
+    this.#prefixes.deleteSelector(cached, term.prefix);
     for (const prefix of [term.prefix, ...term.except]) this.#onNetwork('release', prefix);
   }
 
@@ -58,9 +58,8 @@ export class SelectorCache {
     for (const cached of this.#anchors.candidates(identity.index)) {
       if (termSelects(cached.term, identity)) cached.members.add(identity.at);
     }
-    if (identity.prefix === undefined) return;
-    this.#networks.add(identity);
-    for (const cached of this.#prefixSelectors) {
+    if (!isNetwork(identity)) return;
+    for (const cached of this.#prefixes.addNetwork(identity)) {
       if (termSelects(cached.term, identity)) cached.members.add(identity.at);
     }
   }
@@ -68,8 +67,8 @@ export class SelectorCache {
   deleteIdentity(identity: KnownIdentity): void {
     this.#postings.delete(identity);
     for (const cached of this.#anchors.candidates(identity.index)) cached.members.delete(identity.at);
-    if (!this.#networks.delete(identity)) return;
-    for (const cached of this.#prefixSelectors) cached.members.delete(identity.at);
+    if (!isNetwork(identity)) return;
+    for (const cached of this.#prefixes.deleteNetwork(identity)) cached.members.delete(identity.at);
   }
 
   #enter(cached: CachedSelector): void {
@@ -82,8 +81,8 @@ export class SelectorCache {
       }
       return;
     }
-    this.#prefixSelectors.add(cached);
-    for (const identity of this.#networks) if (termSelects(term, identity)) members.add(identity.at);
+    for (const network of this.#prefixes.addSelector(cached, term.prefix))
+      if (termSelects(term, network)) members.add(network.at);
     for (const prefix of [term.prefix, ...term.except]) this.#onNetwork('acquire', prefix);
   }
 }
