@@ -54,7 +54,7 @@ export async function compare(paths: readonly Path[], rounds: number, seconds: n
 }
 
 async function measure({ from, to }: Path, seconds: number): Promise<Speed> {
-  const client = ['-c', to.ipv4, '-p', `${streamPort}`, '-t', `${seconds}`, '-J'];
+  const client = ['-c', to.ipv4, '-p', `${streamPort}`, '-t', `${Math.ceil(seconds)}`, '-J'];
   const { stdout } = await promisify(execFile)('nsenter', [`--net=${from.netns.path}`, '--', 'iperf3', ...client], {
     maxBuffer: 16 << 20,
   });
