@@ -136,6 +136,8 @@ export async function startDatapathRig(options: DatapathRigOptions = {}): Promis
     }
     for (let i = 0; i < (options.nodes ?? 1); i++) {
       const netns = lab.add(`node${i}`);
+      // As many distributions have it.
+      netns.sysctl('net.ipv4.conf.all.rp_filter', 1);
       plug(netns, `node${i}`, i + 1);
       netns.ip('route', 'add', 'default', 'via', '192.0.2.100');
       netns.ip('route', 'add', 'default', 'via', '2001:db8::100');

@@ -46,7 +46,7 @@ import { feedPolicies } from './policy-feed.ts';
 import { Publisher } from './publisher.ts';
 import { configValue, initialConfig } from './runtime-config.ts';
 import { serveDatapath } from './serve-datapath.ts';
-import { setSysctls } from './sysctls.ts';
+import { loosenReversePath, setSysctls } from './sysctls.ts';
 import { setUpTunnel } from './tunnel.ts';
 
 export interface DatapathContext {
@@ -224,6 +224,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
       state.setHostAddresses(devices.addresses);
       peers.setHostAddresses();
       onPodsAndDevices.attachDevices(devices, tunnel?.link);
+      if (tunnel !== undefined) loosenReversePath(devices.uplinks.map(({ name }) => name));
       peers.updateRoutes();
       changed();
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { Link, Netlink } from '../../datapath/index.ts';
 import { type NodeDevices, tunnelDevice } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
+import { loosenReversePath } from './sysctls.ts';
 
 /** What stands for "into the tunnel" in routes: addresses that nobody has. */
 export const tunnelGateways = { gateway4: '169.254.83.1', gateway6: 'fe80::53' } as const;
@@ -51,5 +52,6 @@ export function setUpTunnel(
   }
   const inner = mtu - tunnelOverhead[devices.ipv4 === undefined ? 6 : 4];
   const { index } = makeTunnel(netlink, tunnelPort, inner);
+  loosenReversePath([tunnelDevice, ...devices.uplinks.map(({ name }) => name)]);
   return { link: index, mtu: inner };
 }
