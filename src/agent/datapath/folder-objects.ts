@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AnyObject, parseObject } from '../../api/index.ts';
@@ -14,7 +15,7 @@ export function folderObjects(folder: string): ClusterObjects {
     join(folder, `${[kind, metadata.namespace, metadata.name].filter(Boolean).join('.')}.json`.toLowerCase());
   /** Not read by the source: the name does not end in `.json`. */
   const aside = (manifest: Manifest): string => {
-    const path = `${pathOf(manifest)}.${process.pid}`;
+    const path = `${pathOf(manifest)}.${randomUUID()}`;
     mkdirSync(folder, { recursive: true });
     writeFileSync(path, `${JSON.stringify(manifest, undefined, 1)}\n`);
     return path;

@@ -3,6 +3,8 @@ import { type NodeDevices, tunnelDevice } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
 import { loosenReversePath } from './sysctls.ts';
 
+/** Of the device itself, on every node: without one, reverse path filtering drops what comes out of it, however loose it is. */
+const ownAddress = '169.254.83.2';
 /** What stands for "into the tunnel" in routes: addresses that nobody has. */
 export const tunnelGateways = { gateway4: '169.254.83.1', gateway6: 'fe80::53' } as const;
 /**
@@ -29,6 +31,7 @@ function makeTunnel(netlink: Netlink, port: number, mtu: number): Link {
   if (link.mtu !== mtu) netlink.links.set(link.index, { mtu });
   netlink.links.set(link.index, { linkLocal: false });
   netlink.links.set(link.index, { up: true });
+  netlink.addresses.addHost(ownAddress, link.index);
   for (const address of Object.values(tunnelGateways))
     netlink.neighbours.replace({ address, link: link.index, mac: anyNode });
   return { ...link, mtu, isUp: true };
