@@ -212,6 +212,8 @@ describe('what the kernel is told', () => {
               world.state.apply();
             } else world = rebuild(maps);
           }
+          // Networks of a subject that was released go with the next turn.
+          world.state.apply();
           assert.deepEqual(world.state.faults(), []);
           const found = contents(maps, world.engine, world.state.policies.spare());
           assert.deepEqual(found.unused, []);
