@@ -97,14 +97,13 @@ export class MapReconciler<K, V> {
   upsert(pairs: Iterable<readonly [K, V]>): number {
     let written = 0;
     for (const [key, value] of pairs) {
-      const text = this.#textOf(key);
       try {
         if (this.map.set(key, value)) this.#size++;
-        this.#refused.delete(text);
+        this.#forgive(key);
         written++;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
-        this.#refused.set(text, { key, value, fault: error });
+        this.#refused.set(this.#textOf(key), { key, value, fault: error });
       }
     }
     return written;
@@ -112,11 +111,9 @@ export class MapReconciler<K, V> {
 
   /** Removes these; then there may be room for what was refused. Answers how many there were. */
   remove(keys: Iterable<K>): number {
-    let removed = 0;
-    for (const key of keys) {
-      this.#refused.delete(this.#textOf(key));
-      if (this.map.delete(key)) removed++;
-    }
+    const list = Array.isArray(keys) ? (keys as readonly K[]) : [...keys];
+    for (const key of list) this.#forgive(key);
+    const removed = this.map.deleteMany(list);
     this.#size -= removed;
     if (removed > 0) this.retry();
     return removed;
@@ -132,6 +129,11 @@ export class MapReconciler<K, V> {
     return this.map.setMany(pairs, ({ key, value, fault }) => {
       this.#refused.set(this.#textOf(key), { key, value, fault });
     });
+  }
+
+  /** Naming a key costs as much as writing it does: only where some were refused. */
+  #forgive(key: K): void {
+    if (this.#refused.size > 0) this.#refused.delete(this.#textOf(key));
   }
 
   #isSame(wanted: V, found: V): boolean {
