@@ -1,6 +1,6 @@
 import type { Meter } from '@opentelemetry/api';
 import { type KubeClient, openKube } from '../kube/index.ts';
-import { boundHeapGrowth } from '../lib/heap-growth.ts';
+import { boundHeapGrowth, collectHeap } from '../lib/heap-growth.ts';
 import { createLog, type Log } from '../lib/log.ts';
 import { orAborted } from '../lib/or-aborted.ts';
 import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
@@ -93,6 +93,7 @@ export async function startAgent(parts: Parts, options: AgentOptions, signal: Ab
   // What it refuses is known only then, and an Envoy that was ready before us has yet to come back.
   await firstAnswers(server, pipeline, signal);
   plane.store.flush();
+  collectHeap();
   boundHeapGrowth();
 
   const reports = startReports(parts, {

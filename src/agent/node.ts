@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Diagnostic } from '../api/index.ts';
+import { collectHeap } from '../lib/heap-growth.ts';
 import { createLog } from '../lib/log.ts';
 import { defaultEncodeOptions } from '../mesh/envoy/index.ts';
 import { Envoy } from '../proxy/index.ts';
@@ -155,6 +156,7 @@ async function startParts(
   // What Envoy refuses of its first configuration is found out a moment after it is ready, and told with the rest.
   await Promise.race([xds.waitAcked(cache.sequence), delay(1000, undefined, { ref: false })]);
   plane.store.flush();
+  collectHeap();
   lookForSharedPorts();
   if (watcher !== undefined)
     pipeline.follow(

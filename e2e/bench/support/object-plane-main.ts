@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createControlPlane } from '../../../src/agent/control-plane.ts';
 import { feedResources } from '../../../src/agent/resource-feed.ts';
 import { type AnyObject, parseObject } from '../../../src/api/index.ts';
+import { collectHeap } from '../../../src/lib/heap-growth.ts';
 import { createLog } from '../../../src/lib/log.ts';
 import { setObject } from '../../../src/mesh/inputs.ts';
 import { defaultMeshOptions } from '../../../src/mesh/model/index.ts';
@@ -58,8 +59,12 @@ const commands: Handlers<Command, Answers> = {
       onAccepted: (rejection) => plane.rejections.table.delete(rejectionKey(rejection)),
     });
     await serving;
+    const envoyReady = now() - startedAt;
     objects = [];
-    return { startedAt, stored, translated, envoyReady: now() - startedAt };
+    // As a node does at the end of its start.
+    await xds.waitAcked(cache.sequence);
+    collectHeap();
+    return { startedAt, stored, translated, envoyReady };
   },
   'set-route'({ route }) {
     const object = parsed(routeObject(route));
