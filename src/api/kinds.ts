@@ -1,3 +1,4 @@
+import { isObject } from '../lib/is-object.ts';
 import type { AnyObject, KindName, ObjectByKind } from './any-object.ts';
 import { GATEWAY_GROUP } from './gateway.ts';
 import type { KubeObject, ObjectMeta } from './object.ts';
@@ -28,7 +29,7 @@ import { networkPolicyBody } from './parsers/network-policy.ts';
 import { ingressBody, ingressClassBody } from './parsers/networking.ts';
 import { backendTlsPolicyBody, referenceGrantBody } from './parsers/policy.ts';
 import { l4RouteBody, tlsRouteBody } from './parsers/route.ts';
-import { type Context, isObject, NOTHING, type Schema, wrongType } from './schema/index.ts';
+import { type Context, NOTHING, type Schema, wrongType } from './schema/index.ts';
 
 /** A kind as it can be written. */
 export interface Kind {

@@ -1,8 +1,9 @@
+import { isObject } from '../lib/is-object.ts';
 import type { AnyObject } from './any-object.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { type Kind, kinds } from './kinds.ts';
 import type { ObjectRef } from './object.ts';
-import { Context, closest, isObject, withinBudget } from './schema/index.ts';
+import { Context, closest, withinBudget } from './schema/index.ts';
 
 /** What became of one object. Exactly one of `object` and `ignored` is there, or neither: then it has an error. */
 export interface ParseResult {

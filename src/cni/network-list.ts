@@ -1,5 +1,5 @@
+import { isObject } from '../lib/is-object.ts';
 import { CniError, cniCode } from './cni-error.ts';
-import { isObject } from './is-object.ts';
 
 /** `type` of our plugin, which is the name of its file. */
 export const pluginType = 'sluice-cni';

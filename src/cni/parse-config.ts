@@ -1,6 +1,6 @@
+import { isObject } from '../lib/is-object.ts';
 import { checkAttachment, isId } from './check-attachment.ts';
 import { CniError, cniCode } from './cni-error.ts';
-import { isObject } from './is-object.ts';
 import { parseResult } from './parse-result.ts';
 import type { Attachment, NetworkConfig } from './request.ts';
 import { cniVersions, isCniVersion } from './version.ts';

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { parseCidr } from '../lib/ip-address.ts';
+import { isObject } from '../lib/is-object.ts';
 import { CniError, cniCode } from './cni-error.ts';
-import { isObject } from './is-object.ts';
 import type { CniResult } from './result.ts';
 
 /**

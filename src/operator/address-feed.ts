@@ -1,6 +1,7 @@
 import { type ObjectRef, objectKey, refKey, type Service } from '../api/index.ts';
 import { type KubeClient, pathOf, persist, type RawObject } from '../kube/index.ts';
 import { parseIp } from '../lib/ip-address.ts';
+import { isObject } from '../lib/is-object.ts';
 import type { Tables } from '../mesh/inputs.ts';
 import type { LoadBalancerService, ObjectStatus } from '../mesh/model/index.ts';
 import {
@@ -11,7 +12,7 @@ import {
   serviceCondition,
 } from '../network/lb-ipam/index.ts';
 import type { Change, Collection, Table } from '../store/index.ts';
-import { isRecord, recordsOf } from './json.ts';
+import { recordsOf } from './json.ts';
 
 export interface AddressFeedOptions {
   readonly client: KubeClient;
@@ -143,7 +144,7 @@ export class AddressFeed {
     );
     return new Map(
       (list.items ?? []).map(({ metadata, status }) => {
-        const balancer = isRecord(status) && isRecord(status.loadBalancer) ? status.loadBalancer : {};
+        const balancer = isObject(status) && isObject(status.loadBalancer) ? status.loadBalancer : {};
         const addresses = recordsOf(balancer.ingress).flatMap(({ ip }) => (typeof ip === 'string' ? [ip] : []));
         return [`${metadata?.namespace}/${metadata?.name}`, addresses];
       }),

@@ -1,7 +1,7 @@
 import { type KubeClient, KubeFault, pathOf, type RawObject } from '../kube/index.ts';
+import { isObject } from '../lib/is-object.ts';
 import type { Log } from '../lib/log.ts';
 import { CLUSTER_IDENTITIES, UNUSED_MARK } from '../network/identity/index.ts';
-import { isRecord } from './json.ts';
 import { listPages } from './list-pages.ts';
 import { Periodic } from './periodic.ts';
 
@@ -142,7 +142,7 @@ function isNumbered(identity: RawObject): boolean {
 }
 
 function identityOf({ status }: RawObject): string | undefined {
-  const identity = isRecord(status) ? status.identity : undefined;
-  const id = isRecord(identity) ? identity.id : undefined;
+  const identity = isObject(status) ? status.identity : undefined;
+  const id = isObject(identity) ? identity.id : undefined;
   return typeof id === 'number' ? `${id}` : undefined;
 }

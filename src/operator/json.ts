@@ -1,12 +1,10 @@
+import { isObject } from '../lib/is-object.ts';
+
 /** Plain JSON as it comes from the API server. */
 export type Json = Readonly<Record<string, unknown>>;
 
-export function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 export function recordsOf(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
+  return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
 /** Equal as the API server keeps it: what is absent, null, `[]` or `{}` is the same. */
@@ -15,7 +13,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   if (isEmpty(a) || isEmpty(b)) return isEmpty(a) && isEmpty(b);
   if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((value, i) => sameJson(value, b[i]));
-  if (!isRecord(a) || !isRecord(b)) return false;
+  if (!isObject(a) || !isObject(b)) return false;
   for (const key in a) if (!sameJson(a[key], b[key])) return false;
   for (const key in b) if (!(key in a) && !isEmpty(b[key])) return false;
   return true;
@@ -23,11 +21,11 @@ export function sameJson(a: unknown, b: unknown): boolean {
 
 /** The JSON merge patch (RFC 7386) that makes `to` of `from`; undefined where there is nothing to change. Lists are replaced. */
 export function mergePatch(from: unknown, to: Json): Json | undefined {
-  const before = isRecord(from) ? from : {};
+  const before = isObject(from) ? from : {};
   const patch: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(to)) {
     if (sameJson(before[key], value)) continue;
-    patch[key] = isRecord(value) ? (mergePatch(before[key], value) ?? {}) : value;
+    patch[key] = isObject(value) ? (mergePatch(before[key], value) ?? {}) : value;
   }
   for (const key of Object.keys(before)) if (!(key in to) && !isEmpty(before[key])) patch[key] = null;
   return Object.keys(patch).length === 0 ? undefined : patch;

@@ -1,7 +1,7 @@
 import { GATEWAY_GROUP, type ObjectRef, refKey } from '../api/index.ts';
 import type { RawObject, Resource } from '../kube/index.ts';
+import { isObject } from '../lib/is-object.ts';
 import { kindsOf } from '../mesh/inputs.ts';
-import { isRecord } from './json.ts';
 import { manifestOf, type ServiceManifest } from './service-manifest.ts';
 
 /** What is kept of an object as the API server has it. */
@@ -140,7 +140,7 @@ const readsOf = (kind: string): string => (kind === 'XListenerSet' ? 'ListenerSe
 
 /** There are thousands of Services, and few of them have anything to do with us. */
 function mayBeOurs({ metadata, spec }: RawObject): boolean {
-  return (isRecord(spec) && spec.type === 'LoadBalancer') || metadata?.name?.startsWith('cilium-') === true;
+  return (isObject(spec) && spec.type === 'LoadBalancer') || metadata?.name?.startsWith('cilium-') === true;
 }
 
 /** Resource versions are numbers that rise (KEP-5504); where they are not, nothing is older. */

@@ -1,7 +1,7 @@
 import type { PodCidrStatus } from '../api/index.ts';
 import type { RawObject } from '../kube/index.ts';
+import { isObject } from '../lib/is-object.ts';
 import { type NodePodCidrs, podCidrOf } from '../network/ipam/index.ts';
-import { isRecord } from './json.ts';
 
 /** What a CiliumNode says of Pod CIDRs, as of one version of it. */
 export interface CiliumNodePodCidrs extends NodePodCidrs {
@@ -15,9 +15,9 @@ export function nodePodCidrs({ metadata, spec, status }: RawObject): CiliumNodeP
   const { podCIDRs } = ipamOf(spec);
   const reported = ipamOf(status);
   const statuses = new Map<string, PodCidrStatus>();
-  if (isRecord(reported['pod-cidrs']))
+  if (isObject(reported['pod-cidrs']))
     for (const [text, entry] of Object.entries(reported['pod-cidrs'])) {
-      const value = isRecord(entry) ? entry.status : undefined;
+      const value = isObject(entry) ? entry.status : undefined;
       if (value === 'in-use' || value === 'depleted' || value === 'released') statuses.set(canonical(text), value);
     }
   const ours = reported['operator-status'];
@@ -27,12 +27,12 @@ export function nodePodCidrs({ metadata, spec, status }: RawObject): CiliumNodeP
     resourceVersion: metadata?.resourceVersion ?? '',
     listed: (Array.isArray(podCIDRs) ? podCIDRs : []).filter((text) => typeof text === 'string').map(canonical),
     statuses,
-    error: isRecord(ours) && typeof ours.error === 'string' ? ours.error : '',
+    error: isObject(ours) && typeof ours.error === 'string' ? ours.error : '',
   };
 }
 
 const canonical = (text: string): string => podCidrOf(text)?.text ?? text;
 
 function ipamOf(part: unknown): Readonly<Record<string, unknown>> {
-  return isRecord(part) && isRecord(part.ipam) ? part.ipam : {};
+  return isObject(part) && isObject(part.ipam) ? part.ipam : {};
 }

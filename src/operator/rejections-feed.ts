@@ -1,8 +1,8 @@
 import { type KubeClient, pathOf, type RawObject, Reflector, type WatchEvent } from '../kube/index.ts';
+import { isObject } from '../lib/is-object.ts';
 import type { Rejection } from '../mesh/envoy/resource.ts';
 import { parseRejections, rejectionKey, rejectionLabel } from '../status/index.ts';
 import type { Table } from '../store/index.ts';
-import { isRecord } from './json.ts';
 
 /**
  * What the Envoys of all nodes refused, from the ConfigMaps that their agents write, into the table that statuses are derived
@@ -56,7 +56,7 @@ export class RejectionsFeed {
 
   #set(object: RawObject): string {
     const name = nameOf(object);
-    this.#byNode.set(name, parseRejections(isRecord(object.data) ? (object.data as Record<string, string>) : {}));
+    this.#byNode.set(name, parseRejections(isObject(object.data) ? (object.data as Record<string, string>) : {}));
     return name;
   }
 

@@ -1,5 +1,6 @@
 import type { RawObject } from '../kube/index.ts';
-import { isRecord, type Json, recordsOf } from './json.ts';
+import { isObject } from '../lib/is-object.ts';
+import { type Json, recordsOf } from './json.ts';
 
 export const fieldManager = 'sluice-operator';
 
@@ -31,12 +32,12 @@ export function manifestOf({ metadata = {}, spec }: RawObject): ServiceManifest 
       manager === fieldManager && operation === 'Apply' && (subresource === undefined || subresource === ''),
   );
   const own =
-    isRecord(fields?.fieldsV1) && isRecord(fields.fieldsV1['f:metadata']) ? fields.fieldsV1['f:metadata'] : {};
+    isObject(fields?.fieldsV1) && isObject(fields.fieldsV1['f:metadata']) ? fields.fieldsV1['f:metadata'] : {};
   return {
     labels: (metadata.labels ?? {}) as Record<string, string>,
     annotations: metadata.annotations ?? {},
     owners: recordsOf(metadata.ownerReferences),
-    spec: isRecord(spec) ? spec : {},
+    spec: isObject(spec) ? spec : {},
     ownLabels: keysOf(own['f:labels']),
     ownAnnotations: keysOf(own['f:annotations']),
     applied: fields !== undefined,
@@ -44,6 +45,6 @@ export function manifestOf({ metadata = {}, spec }: RawObject): ServiceManifest 
 }
 
 function keysOf(set: unknown): string[] {
-  if (!isRecord(set)) return [];
+  if (!isObject(set)) return [];
   return Object.keys(set).flatMap((key) => (key.startsWith('f:') ? [key.slice(2)] : []));
 }

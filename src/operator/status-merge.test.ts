@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isRecord, type Json, mergePatch, recordsOf, sameJson } from './json.ts';
+import { isObject } from '../lib/is-object.ts';
+import { type Json, mergePatch, recordsOf, sameJson } from './json.ts';
 import { type StatusChange, statusPatch } from './status-merge.ts';
 
 /** RFC 7386, as the API server does it. */
 function apply(target: unknown, patch: unknown): unknown {
-  if (!isRecord(patch)) return patch;
-  const result: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  if (!isObject(patch)) return patch;
+  const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
     else result[key] = apply(result[key], value);

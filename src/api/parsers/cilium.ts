@@ -1,10 +1,10 @@
+import { isObject } from '../../lib/is-object.ts';
 import type { CiliumEnvoyConfigSpec, JsonObject } from '../cilium.ts';
 import {
   type Context,
   DNS_LABEL,
   defaulted,
   integer,
-  isObject,
   list,
   object,
   optional,

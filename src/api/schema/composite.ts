@@ -1,3 +1,4 @@
+import { isObject } from '../../lib/is-object.ts';
 import { type Context, show } from './context.ts';
 import { NOTHING, type Schema, string, wrongType } from './scalar.ts';
 
@@ -41,10 +42,6 @@ export const defaulted = <T>(schema: Schema<T>, value: NoInfer<T>): DefaultedFie
   value,
 });
 export const skipped: SkippedField = { mode: 'skipped' };
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** An object whose every field must be known (`strict`), or one of which only some fields matter (`lenient`). */
 export function object<const F extends Fields>(

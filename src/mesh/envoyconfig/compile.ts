@@ -1,5 +1,6 @@
 import { type BackendService, type JsonObject, type ObjectRef, refKey, refOf } from '../../api/index.ts';
-import { Context, closest, isObject } from '../../api/schema/index.ts';
+import { Context, closest } from '../../api/schema/index.ts';
+import { isObject } from '../../lib/is-object.ts';
 import { type Resource, type ResourceType, resourceTypes } from '../envoy/resource.ts';
 import { typeOfAny } from './any-type.ts';
 import type { Compiled, EndpointNeed, ListenerDraft, RedirectDraft } from './compiled.ts';

@@ -1,5 +1,6 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
-import { type Context, isObject } from '../../api/schema/index.ts';
+import type { Context } from '../../api/schema/index.ts';
+import { isObject } from '../../lib/is-object.ts';
 import { checkRegex } from '../../lib/regex.ts';
 import { envoyTypes } from './descriptors.ts';
 import type { JsonRecord, Visit } from './protojson.ts';

@@ -1,4 +1,4 @@
-import { isObject } from '../../api/schema/index.ts';
+import { isObject } from '../../lib/is-object.ts';
 import type { Bind } from '../model/index.ts';
 import type { JsonRecord } from './protojson.ts';
 

@@ -1,5 +1,6 @@
 import { ScalarType } from '@bufbuild/protobuf';
-import { type Context, isObject, show } from '../../api/schema/index.ts';
+import { type Context, show } from '../../api/schema/index.ts';
+import { isObject } from '../../lib/is-object.ts';
 
 const ranges: Partial<Record<ScalarType, readonly [bigint, bigint]>> = {
   [ScalarType.INT32]: [-(2n ** 31n), 2n ** 31n - 1n],

@@ -1,7 +1,8 @@
 import type { DescEnum, DescField, DescMessage } from '@bufbuild/protobuf';
 import { ScalarType } from '@bufbuild/protobuf';
 import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
-import { type Context, closest, isObject, show } from '../../api/schema/index.ts';
+import { type Context, closest, show } from '../../api/schema/index.ts';
+import { isObject } from '../../lib/is-object.ts';
 import { typeOfAny } from './any-type.ts';
 import { checkScalar, checkWellKnown } from './protojson-scalar.ts';
 

@@ -1,5 +1,5 @@
 import type { CiliumEnvoyConfigSpec, JsonObject, ObjectRef } from '../../api/index.ts';
-import { isObject } from '../../api/schema/index.ts';
+import { isObject } from '../../lib/is-object.ts';
 import { type Resource, type ResourceType, resourceTypes } from '../envoy/resource.ts';
 import { isAds } from './completion.ts';
 import { decodeResource } from './encode.ts';

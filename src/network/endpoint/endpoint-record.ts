@@ -1,5 +1,6 @@
 import { endpointStates } from '../../api/index.ts';
 import { parseIp } from '../../lib/ip-address.ts';
+import { isObject } from '../../lib/is-object.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Of what is written; a record of another version is not believed. */
@@ -50,8 +51,6 @@ function isEndpoint(one: Record<string, unknown>): boolean {
   );
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isNumber = (value: unknown, least: number, most: number) =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 const isAddress = (value: unknown, family: 4 | 6) =>

@@ -2,6 +2,7 @@
  * For tests only, and for faults only: an API server of a few lines whose answers a test can hold back, refuse or lose. What the
  * real one does is tested with the real one.
  */
+
 import {
   type KubeClient,
   KubeFault,
@@ -10,7 +11,7 @@ import {
   resources,
   type WatchEvent,
 } from '../../kube/index.ts';
-import { isRecord } from '../json.ts';
+import { isObject } from '../../lib/is-object.ts';
 
 export class FakeApi {
   readonly objects = new Map<string, RawObject>();
@@ -157,8 +158,8 @@ function applied(present: RawObject | undefined, sent: RawObject): RawObject {
 }
 
 function merge(target: unknown, patch: unknown): unknown {
-  if (!isRecord(patch)) return patch;
-  const result: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  if (!isObject(patch)) return patch;
+  const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
     else result[key] = merge(result[key], value);

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { evaluate } from '@marcbachmann/cel-js';
 import { parseCidr } from '../../../src/lib/ip-address.ts';
+import { isObject } from '../../../src/lib/is-object.ts';
 import type { Schema } from '../schema.ts';
 
 const FORMATS: Readonly<Record<string, (value: string) => boolean>> = {
@@ -64,10 +65,6 @@ function objectViolations(schema: Schema, value: Readonly<Record<string, unknown
     else if (!schema['x-kubernetes-preserve-unknown-fields']) found.push(`${at}: is unknown`);
   }
   return found;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function withoutNulls(value: unknown): unknown {
