@@ -1,100 +1,82 @@
 import assert from 'node:assert/strict';
 import { dump } from 'js-yaml';
 import { pathOf } from '../src/kube/index.ts';
-import { helmCommand } from '../tools/manifests/chart.ts';
+import {
+  deployment,
+  installDatapath,
+  namespace,
+  type PodObject,
+  podsOf,
+  reaches,
+  runningPods,
+  startLoad,
+  urlsOf,
+} from './support/cluster-pods.ts';
 import { useCluster } from './support/cluster-rig.ts';
-import { outcome, sluice, userEnv } from './support/sluice-cli.ts';
-import { sluiceImageArchive } from './support/sluice-image.ts';
 import { until } from './support/until.ts';
 
-interface PodObject {
-  readonly metadata: { readonly name: string; readonly uid: string };
-  readonly spec: { readonly nodeName: string };
-  readonly status: { readonly podIP?: string; readonly phase: string };
-}
+const nodes = ['node-1', 'node-2'] as const;
 
-const namespace = 'default';
-
-const deployment = (name: string, replicas: number) =>
+/** Into the pods of a Deployment from pods with a role only. */
+const onlyFrom = (app: string, role: string) =>
   dump({
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace } },
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: `only-${role}`, namespace } },
     spec: {
-      replicas,
-      selector: { matchLabels: { app: name } },
-      template: {
-        metadata: { labels: { app: name } },
-        spec: {
-          terminationGracePeriodSeconds: 0,
-          topologySpreadConstraints: [
-            {
-              ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule' },
-              labelSelector: { matchLabels: { app: name } },
-            },
-          ],
-          containers: [
-            {
-              ...{ name: 'server', image: 'testbed.sluice.dev/testserver:1', imagePullPolicy: 'Never' },
-              args: ['serve', '8080'],
-              readinessProbe: { httpGet: { port: 8080, path: '/' }, periodSeconds: 1 },
-            },
-          ],
-        },
-      },
+      podSelector: { matchLabels: { app } },
+      ingress: [{ from: [{ podSelector: { matchLabels: { role } } }] }],
     },
   });
 
-const onlyFrom = (app: string, name: string) =>
+/** Out of the pods of a Deployment to anywhere but one port of another's. */
+const butFor = (app: string, denied: string, port: number) =>
   dump({
-    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: `only-${name}`, namespace } },
+    ...{ apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: `but-${port}`, namespace } },
     spec: {
-      podSelector: { matchLabels: { app } },
-      ingress: [{ from: [{ podSelector: { matchLabels: { app: name } } }] }],
+      endpointSelector: { matchLabels: { app } },
+      egress: [{ toEntities: ['all'] }],
+      egressDeny: [
+        {
+          toEndpoints: [{ matchLabels: { app: denied } }],
+          toPorts: [{ ports: [{ port: `${port}`, protocol: 'TCP' }] }],
+        },
+      ],
     },
   });
 
 describe('a cluster whose pods’ network is Sluice’s', function () {
   this.timeout(10 * 60_000);
-  const cluster = useCluster({ nodes: 2, cni: 'none', dns: false });
+  const cluster = useCluster({ nodes: 2, cni: 'none', dns: false, ipv6: true });
 
-  before(async () => {
-    const { kubeconfig, load } = cluster();
-    await load(sluiceImageArchive().path);
-    const env = userEnv({ KUBECONFIG: kubeconfig, SLUICE_HELM: helmCommand() });
-    const values = ['image.pullPolicy=Never', 'datapath.mode=ebpf', 'tunnel=vxlan', 'ipv6.enabled=false'];
-    const flags = [...values.flatMap((value) => ['--set', value]), '--wait', '--timeout', '4m'];
-    const { code, stderr } = await outcome(sluice, ['install', ...flags], env);
-    assert.equal(code, 0, stderr);
-  });
+  before(() => installDatapath(cluster(), ['tunnel=vxlan', 'ipv6.enabled=true']));
 
-  const pods = async (app: string): Promise<PodObject[]> => {
-    const query = { labelSelector: `app=${app}` };
-    const path = pathOf('Pod', { namespace });
-    return (await cluster().kube.request<{ items: PodObject[] }>({ method: 'GET', path, query })).items;
-  };
-  const running = async (app: string, count: number): Promise<PodObject[]> => {
-    await cluster().waitFor(
-      'Deployment',
-      app,
-      `${count} pods ready`,
-      (object) => (object?.status as { readyReplicas?: number } | undefined)?.readyReplicas === count,
-      { namespace, timeout: 120_000 },
+  const running = (app: string, count: number) => runningPods(cluster(), app, count);
+  const each = <T, U>(all: readonly T[], other: readonly U[], check: (one: T, two: U) => Promise<unknown>) =>
+    Promise.all(all.flatMap((one) => other.map((two) => check(one, two))));
+  const allowed = (from: PodObject, to: PodObject) =>
+    until('pods to be let in', async () => (await reaches(cluster(), from, to)) === 'all', 30_000);
+  const denied = (from: PodObject, to: PodObject) =>
+    until('the policy to be in force', async () => (await reaches(cluster(), from, to, 2)) === 'none', 30_000);
+  /** Both agents answer that they are ready, themselves. */
+  const agentsReady = () =>
+    Promise.all(
+      nodes.map((node) =>
+        until(
+          `the agent of ${node}`,
+          () =>
+            cluster()
+              .exec(node, 'curl', '-fsm', '2', 'http://127.0.0.1:9964/readyz')
+              .then(
+                (text) => text.includes('ok'),
+                () => false,
+              ),
+          60_000,
+        ),
+      ),
     );
-    return pods(app);
-  };
-  /** Whether a pod gets an answer from another one. */
-  const reaches = async (from: PodObject, to: PodObject): Promise<boolean> => {
-    const url = `http://${to.status.podIP}:8080/`;
-    try {
-      await cluster().kubectl('exec', '-n', namespace, from.metadata.name, '--', '/testserver', 'get', url);
-      return true;
-    } catch {
-      return false;
-    }
-  };
 
   it('makes nodes ready, and gives pods addresses of their nodes’ Pod CIDRs, by the real kubelet and containerd', async () => {
     const { apply, waitFor } = cluster();
-    for (const node of ['node-1', 'node-2'])
+    for (const node of nodes)
       await waitFor(
         'Node',
         node,
@@ -105,15 +87,19 @@ describe('a cluster whose pods’ network is Sluice’s', function () {
       );
     await apply(deployment('web', 4));
     const all = await running('web', 4);
-    for (const { spec, status } of all)
-      assert.ok(status.podIP?.startsWith(`10.244.${spec.nodeName.replace('node-', '')}.`), `${status.podIP}`);
-    assert.equal(new Set(all.map(({ status }) => status.podIP)).size, 4);
+    for (const { spec, status } of all) {
+      const number = spec.nodeName.replace('node-', '');
+      const [ipv4, ipv6] = (status.podIPs ?? []).map(({ ip }) => ip);
+      assert.ok(ipv4?.startsWith(`10.244.${number}.`), `${ipv4}`);
+      assert.ok(ipv6?.startsWith(`fd00:244:0:${number}:`), `${ipv6}`);
+    }
+    assert.equal(new Set(all.flatMap(urlsOf)).size, 8);
     assert.equal(new Set(all.map(({ spec }) => spec.nodeName)).size, 2);
   });
 
   it('tells of each pod in a CiliumEndpoint with its identity, and of pods alike with the same', async () => {
     const ids = new Set<number>();
-    for (const { metadata, status } of await pods('web')) {
+    for (const { metadata, status } of await podsOf(cluster(), 'web')) {
       let found: unknown;
       await cluster().waitFor(
         'CiliumEndpoint',
@@ -125,9 +111,15 @@ describe('a cluster whose pods’ network is Sluice’s', function () {
         },
         { namespace },
       );
-      const { identity, networking } = found as { identity: { id: number; labels: string[] }; networking: object };
+      const { identity, networking } = found as {
+        identity: { id: number; labels: string[] };
+        networking: { addressing: { ipv4: string; ipv6: string }[] };
+      };
       assert.ok(identity.labels.includes('k8s:app=web'));
-      assert.match(JSON.stringify(networking), new RegExp(`"${status.podIP?.replaceAll('.', '\\.')}"`));
+      assert.deepEqual(
+        networking.addressing.map(({ ipv4, ipv6 }) => [ipv4, ipv6]),
+        [status.podIPs?.map(({ ip }) => ip)],
+      );
       ids.add(identity.id);
     }
     assert.equal(ids.size, 1);
@@ -135,24 +127,80 @@ describe('a cluster whose pods’ network is Sluice’s', function () {
     await cluster().waitFor('CiliumIdentity', `${id}`, 'is there', (object) => object !== undefined);
   });
 
-  it('carries packets between pods of one node and of two', async () => {
-    const all = await pods('web');
-    for (const to of all) if (to !== all[0]) assert.ok(await reaches(all[0]!, to), `${to.spec.nodeName}`);
+  it('carries packets of both families between pods of one node and of two', async () => {
+    const [from, ...others] = await podsOf(cluster(), 'web');
+    for (const to of others) assert.equal(await reaches(cluster(), from!, to), 'all', `${to.spec.nodeName}`);
   });
 
   it('enforces a NetworkPolicy for pods of this node and of the other', async () => {
     const { apply, remove } = cluster();
-    await apply(deployment('client', 2));
-    const [clients, web] = [await running('client', 2), await pods('web')];
-    const policy = onlyFrom('web', 'nobody');
-    await apply(policy);
-    const pairs = clients.flatMap((client) => web.map((server) => [client, server] as const));
-    const each = (check: (client: PodObject, server: PodObject) => Promise<unknown>) =>
-      Promise.all(pairs.map(([client, server]) => check(client, server)));
-    await each((...pair) => until('the policy to be in force', async () => !(await reaches(...pair))));
+    await apply(deployment('client', 2, { role: 'client' }));
+    await apply(deployment('stranger', 2));
+    const [clients, strangers] = [await running('client', 2), await running('stranger', 2)];
+    const web = await podsOf(cluster(), 'web');
+    await apply(onlyFrom('web', 'nobody'));
+    await each(clients, web, denied);
     await apply(onlyFrom('web', 'client'));
-    await each((...pair) => until('clients to be let in', () => reaches(...pair)));
-    await remove(policy);
+    await remove(onlyFrom('web', 'nobody'));
+    await each(clients, web, allowed);
+    await each(strangers, web, denied);
+  });
+
+  it('enforces a CiliumNetworkPolicy beside it, where what it denies comes first', async () => {
+    const { apply, remove } = cluster();
+    const [clients, web] = [await podsOf(cluster(), 'client'), await podsOf(cluster(), 'web')];
+    await apply(butFor('client', 'web', 8080));
+    await each(clients, web, denied);
+    await apply(butFor('client', 'web', 8081));
+    await remove(butFor('client', 'web', 8080));
+    await each(clients, web, allowed);
+    await remove(butFor('client', 'web', 8081));
+  });
+
+  /** Loads every server from a client and from a stranger while something happens: the one loses nothing, the other gets nothing. */
+  const underLoad = async (work: () => Promise<void>) => {
+    const urls = (await podsOf(cluster(), 'web')).flatMap(urlsOf);
+    const [client] = await podsOf(cluster(), 'client');
+    const [stranger] = await podsOf(cluster(), 'stranger');
+    const stops = [await startLoad(cluster(), client!, urls), await startLoad(cluster(), stranger!, urls)] as const;
+    await work();
+    const [ours, theirs] = await Promise.all([stops[0](), stops[1]()]);
+    console.log(`      ${ours.requests} requests, ${ours.answered} connections; ${theirs.refused} refused`);
+    assert.deepEqual({ lost: ours.lost, errors: ours.errors }, { lost: [], errors: [] });
+    assert.ok(ours.answered > 100 && ours.requests > 1000, JSON.stringify(ours));
+    assert.deepEqual([theirs.answered, theirs.requests], [0, 0]);
+    assert.ok(theirs.refused > 0);
+  };
+
+  it('loses no connection, and lets none in that policy denies, when agents are killed', async () => {
+    const { exec, apply, remove } = cluster();
+    await underLoad(async () => {
+      for (const node of nodes) await exec(node, 'pkill', '-KILL', '-f', 'sluice agent');
+      // Their sandboxes are asked for while nobody answers.
+      await apply(deployment('after', 4, { role: 'client' }));
+      const after = await running('after', 4);
+      await agentsReady();
+      await each(after, await podsOf(cluster(), 'web'), allowed);
+    });
+    await remove(deployment('after', 4));
+  });
+
+  it('loses no connection in a rolling update, and pods that start meanwhile wait', async () => {
+    const { apply, kubectl, remove } = cluster();
+    await underLoad(async () => {
+      await kubectl('rollout', 'restart', '-n', 'kube-system', 'daemonset/sluice');
+      await until('an agent to be away', async () => {
+        const unavailable = await kubectl(
+          ...['get', 'daemonset', 'sluice', '-n', 'kube-system', '-o', 'jsonpath={.status.numberUnavailable}'],
+        );
+        return unavailable === '1';
+      });
+      await apply(deployment('meanwhile', 6, { role: 'client' }));
+      await kubectl('rollout', 'status', '-n', 'kube-system', 'daemonset/sluice', '--timeout=180s');
+      const meanwhile = await running('meanwhile', 6);
+      await each(meanwhile, await podsOf(cluster(), 'web'), allowed);
+    });
+    await remove(deployment('meanwhile', 6));
     await remove(onlyFrom('web', 'client'));
   });
 
@@ -166,8 +214,8 @@ describe('a cluster whose pods’ network is Sluice’s', function () {
 
   it('leaves nothing of pods that are deleted', async () => {
     const { kubectl, exec } = cluster();
-    await kubectl('delete', 'deployment', '-n', namespace, 'client', 'web', '--wait', '--cascade=foreground');
-    for (const node of ['node-1', 'node-2'] as const)
+    await kubectl('delete', 'deployment', '-n', namespace, '--all', '--wait', '--cascade=foreground');
+    for (const node of nodes)
       await until(
         `no interface of a pod to be left on ${node}`,
         async () => !/: slu[0-9a-f]{11}@/.test(await exec(node, 'ip', 'link')),

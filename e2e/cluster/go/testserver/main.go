@@ -1,8 +1,9 @@
-// What runs in the test pods of the testbed: a server that says who it is, and the two clients that tests run by
+// What runs in the test pods of the testbed: a server that says who it is, and the clients that tests run by
 // `kubectl exec`, as the image has nothing else in it.
 //
 //	testserver serve [PORT...]   HTTP on each port (8080), and UDP on the same; ends on SIGTERM
-//	testserver get URL           prints the answer's body; exit code 1 unless it is a 200
+//	testserver get URL [SECONDS]  prints the answer's body; exit code 1 unless it is a 200, within 5 seconds if not said otherwise
+//	testserver load URL...       asks each until its standard input ends, then prints what it saw (load.go)
 //	testserver lookup NAME       prints the addresses that a name has
 package main
 
@@ -16,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -30,11 +32,19 @@ func main() {
 	case command == "serve":
 		serve(args)
 	case command == "get" && len(args) == 1:
-		get(args[0])
+		get(args[0], 5)
+	case command == "get" && len(args) == 2:
+		seconds, err := strconv.Atoi(args[1])
+		if err != nil {
+			log.Fatal(err)
+		}
+		get(args[0], seconds)
+	case command == "load" && len(args) > 0:
+		load(args)
 	case command == "lookup" && len(args) == 1:
 		lookup(args[0])
 	default:
-		log.Fatal("usage: testserver serve [PORT...] | get URL | lookup NAME")
+		log.Fatal("usage: testserver serve [PORT...] | get URL [SECONDS] | load URL... | lookup NAME")
 	}
 }
 
@@ -58,7 +68,9 @@ func serve(ports []string) {
 			"pod": pod, "method": r.Method, "host": r.Host, "path": r.URL.RequestURI(), "headers": r.Header,
 			"client": r.RemoteAddr,
 		})
-		log.Printf("%s %s %s%s", r.RemoteAddr, r.Method, r.Host, r.URL.RequestURI())
+		if r.URL.Path != "/load" {
+			log.Printf("%s %s %s%s", r.RemoteAddr, r.Method, r.Host, r.URL.RequestURI())
+		}
 	})
 	for _, port := range ports {
 		listener, err := net.Listen("tcp", ":"+port)
@@ -90,8 +102,8 @@ func echoPackets(packets net.PacketConn, pod string) {
 	}
 }
 
-func get(url string) {
-	client := http.Client{Timeout: 5 * time.Second}
+func get(url string, seconds int) {
+	client := http.Client{Timeout: time.Duration(seconds) * time.Second}
 	response, err := client.Get(url)
 	if err != nil {
 		log.Fatal(err)
