@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt } from './cluster/go-build.ts';
 import { linesOf } from './cluster/progress.ts';
@@ -94,6 +95,30 @@ describe('Cilium’s own command line, asking a node', () => {
       /allowed by default\/server ingress\[0\]\.toPorts\[0\][\s\S]*Final verdict: ALLOWED/,
     );
     assert.match(await trace('8081/tcp'), /Final verdict: DENIED/);
+  });
+
+  it('imports policies, which are in force on live connections, and deletes them', async () => {
+    const file = join(rig.nodes[0]!.stateDir, '..', 'closed.json');
+    const closed = (name: string) => ({
+      endpointSelector: { matchLabels: { app: 'server' } },
+      ingressDeny: [{ fromEndpoints: [{ matchLabels: { app: 'client' } }] }],
+      labels: [{ key: 'name', value: name }],
+    });
+    writeFileSync(file, JSON.stringify([closed('one'), closed('two')]));
+    const live = await client!.traffic.live(server!.ipv4, 8080, 300);
+    assert.equal(await live.exchange(), 'ok');
+    assert.match(await ask('policy', 'import', file), /^Revision: \d+\n$/);
+    assert.equal(await live.exchange(), 'timeout');
+    await live.close();
+    assert.match(
+      await ask('policy', 'get', 'name=two'),
+      /"any:app": "server"[\s\S]*"value": "two"[\s\S]*Revision: \d+/,
+    );
+    await ask('policy', 'delete', 'name=one');
+    assert.equal(await client!.traffic.tcp(server!.ipv4, 8080, 300), 'timeout');
+    await ask('policy', 'delete', '--all');
+    assert.equal(await client!.traffic.tcp(server!.ipv4, 8080), 'ok');
+    assert.match(await ask('policy', 'get'), /io\.cilium\.k8s\.policy\.name/, 'those of objects stay');
   });
 
   it('shows status, maps, metrics and the configuration, and changes it', async () => {

@@ -194,6 +194,12 @@ export interface CiliumClusterwideNetworkPolicy extends KubeObject {
   readonly rules: readonly PolicyRule[];
 }
 
+/** One rule that an agent was given through its own API, and that no object holds. Its selectors mean what they mean in a clusterwide policy. */
+export interface LocalPolicy extends KubeObject {
+  readonly kind: 'LocalPolicy';
+  readonly rules: readonly [PolicyRule];
+}
+
 /** `cilium.io/v2alpha1` (and v2 later): networks that policies refer to by name. Canonical, each once. */
 export interface CiliumCIDRGroup extends KubeObject {
   readonly kind: 'CiliumCIDRGroup';

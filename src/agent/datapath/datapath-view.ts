@@ -8,6 +8,7 @@ import { type DatapathView, type NodeHealth, nodeView, type RuntimeConfig } from
 import type { ClusterPeers } from './cluster-peers.ts';
 import type { EndpointManager } from './endpoint-manager.ts';
 import type { KernelState } from './kernel-state.ts';
+import type { LocalPolicies } from './local-policies.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
 import type { NodeDevices } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
@@ -21,6 +22,7 @@ export interface ViewedParts {
   readonly engine: PolicyEngine;
   readonly ipcache: Ipcache;
   readonly state: KernelState;
+  readonly localPolicies: LocalPolicies;
   readonly manager: EndpointManager;
   /** With host policies. */
   readonly host?: ManagedEndpoint;
@@ -41,9 +43,10 @@ export interface ViewedParts {
 
 export function datapathView(parts: ViewedParts): DatapathView {
   const { options, engine, state, manager, peers, netlink, host } = parts;
-  const { version, tables, ipcache, ipam, maps, metrics } = parts;
+  const { version, tables, ipcache, ipam, maps, metrics, localPolicies } = parts;
   return nodeView({
     ...{ version, cluster: options.cluster, node: options.node, tables, engine, ipcache, ipam, maps, metrics },
+    localPolicies,
     routing: options.routing,
     trace: (query) => engine.trace(query),
     endpoints: {
@@ -73,7 +76,7 @@ export function datapathView(parts: ViewedParts): DatapathView {
 }
 
 function healthOf(parts: ViewedParts): NodeHealth {
-  const { options, state, peers, publisher, devices } = parts;
+  const { options, state, peers, publisher, devices, localPolicies } = parts;
   const { faults, unreachable } = peers.problems();
   const { successes, failures, lastError } = publisher.state();
   return {
@@ -84,6 +87,7 @@ function healthOf(parts: ViewedParts): NodeHealth {
     chaining: 'none',
     problems: [
       ...[...faults, ...state.faults()].map(({ message }) => message),
+      ...localPolicies.problems(),
       ...unreachable.map(({ node, destination, reason }) => `no route to ${destination} of ${node}: ${reason}`),
     ],
     controllers: [

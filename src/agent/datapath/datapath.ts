@@ -38,6 +38,7 @@ import { IdentityAllocator } from './identity-allocator.ts';
 import { keepIdentities } from './keep-identities.ts';
 import { KernelState } from './kernel-state.ts';
 import { LocalNode } from './local-node.ts';
+import { LocalPolicies } from './local-policies.ts';
 import { keepNetworkFile } from './network-file-part.ts';
 import { readNodeDevices } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
@@ -182,6 +183,8 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   engine.cidrs.restore(cidrNumbers(maps));
   // All of the world, in one: policies, identities and prefixes of the tables, and the endpoints of the process before.
   parts.add('policies', feedPolicies(tables, engine, changed));
+  const localPolicies = new LocalPolicies({ path: join(options.stateDir, 'policies.json'), engine, apply });
+  localPolicies.restore();
   parts.add('API server', followApiServer({ tables, node: options.node, engine, ipcache, changed }));
   state.apply();
   engine.cidrs.forget();
@@ -250,6 +253,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
         engine,
         ipcache,
         state,
+        localPolicies,
         manager,
         peers,
         ipam,

@@ -1,76 +1,29 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { record } from '../../flows/testing/records.ts';
 import { EventType } from '../../gen/abi.ts';
-import { createLog } from '../../lib/log.ts';
-import { type ApiServer, serveApi } from '../api-server.ts';
 import { createRest, restRoutes } from './rest.ts';
 import { serveRest } from './serve-rest.ts';
-import { type MadeUpView, madeUpView } from './testing/made-up-view.ts';
-import { checkAnswer, description } from './testing/openapi.ts';
-
-const log = createLog({ level: 'silent', format: 'text' });
+import type { MadeUpView } from './testing/made-up-view.ts';
+import { description } from './testing/openapi.ts';
+import { type AskRest, silentLog as log, startRestRig } from './testing/rest-rig.ts';
 
 /** Operations that belong to parts which are not there yet, and are not answered at all. */
 const elsewhere = /^\/(service|lrp|recorder|prefilter|fqdn)\b/;
 
 describe('REST API', () => {
   let dir: string;
-  let server: ApiServer;
   let view: MadeUpView;
+  let ask: AskRest;
+  let stop: () => Promise<void>;
   beforeEach(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'sluice-rest-'));
-    view = madeUpView();
-    server = await serveApi({
-      socket: join(dir, 's'),
-      handlers: { '/v1/status': () => ({ body: 'own' }) },
-      publicPaths: [],
-      more: createRest(view, log),
-      log,
-    });
+    ({ dir, view, ask, stop } = await startRestRig({ '/v1/status': () => ({ body: 'own' }) }));
   });
-  afterEach(async () => {
-    await server.close();
-    rmSync(dir, { recursive: true });
-  });
-
-  interface Asked {
-    readonly body?: unknown;
-    readonly raw?: string;
-    readonly headers?: Record<string, string>;
-  }
-
-  /** `operation`: the path as the description has it; its answer is checked against that. */
-  async function ask(method: string, path: string, operation?: string, { body, raw, headers = {} }: Asked = {}) {
-    const text = raw ?? (body === undefined ? '' : JSON.stringify(body));
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string; allow?: string }>();
-    const call = request(
-      { socketPath: join(dir, 's'), method, path, headers: { ...headers, 'content-length': Buffer.byteLength(text) } },
-      (response) => {
-        let got = '';
-        response.setEncoding('utf8').on('data', (chunk) => {
-          got += chunk;
-        });
-        response.on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            text: got,
-            ...(response.headers.allow === undefined ? {} : { allow: response.headers.allow }),
-          }),
-        );
-      },
-    );
-    call.on('error', reject);
-    call.end(text);
-    const answer = await promise;
-    if (operation !== undefined) checkAnswer(method, operation, answer.status, answer.text);
-    return { ...answer, json: () => JSON.parse(answer.text) };
-  }
+  afterEach(() => stop());
 
   it('has every operation of the description but those of parts that are not there', () => {
     const ours = new Set(restRoutes(view, log).map(({ method, path }) => `${method} ${path}`));
@@ -148,12 +101,10 @@ describe('REST API', () => {
       ['DELETE', '/v1/endpoint/17'],
       ['PATCH', '/v1/endpoint/17/config'],
       ['PATCH', '/v1/endpoint/17/labels'],
-      ['PUT', '/v1/policy'],
-      ['DELETE', '/v1/policy'],
     ] as const) {
       const { status, json } = await ask(method, path, undefined, { body: {} });
       assert.equal(status, 501, path);
-      assert.match(json(), /CNI|Pod|NetworkPolicy/);
+      assert.match(json(), /CNI|Pod/);
     }
     const { status, allow } = await ask('POST', '/v1/endpoint/17');
     assert.equal(status, 405);
@@ -191,37 +142,6 @@ describe('REST API', () => {
     assert.deepEqual(await within('fd00::11'), ['fd00::11/128']);
     assert.equal((await ask('GET', '/v1/ip?cidr=172.16.0.0%2F12', '/ip')).status, 404);
     assert.equal((await ask('GET', '/v1/ip?cidr=ten', '/ip')).status, 400);
-  });
-
-  it('tells rules with the labels of their objects, and finds them by these', async () => {
-    const { json } = await ask('GET', '/v1/policy', '/policy');
-    assert.equal(json().revision, 7);
-    assert.equal(JSON.parse(json().policy).length, 2);
-    const found = await ask('GET', '/v1/policy', '/policy', { body: ['k8s:io.cilium.k8s.policy.name=web'] });
-    const [rule] = JSON.parse(found.json().policy);
-    assert.deepEqual(rule.labels[1], { key: 'io.cilium.k8s.policy.name', value: 'web', source: 'k8s' });
-    assert.equal((await ask('GET', '/v1/policy', '/policy', { body: ['x=y'] })).status, 404);
-    assert.deepEqual((await ask('GET', '/v1/policy/selectors', '/policy/selectors')).json()[0].identities, [301]);
-  });
-
-  it('traces, and says which rule decides', async () => {
-    const trace = (to: string, extra = {}) =>
-      ask('GET', '/v1/policy/resolve', '/policy/resolve', {
-        body: {
-          from: { labels: ['k8s:app=cart'] },
-          to: { labels: [to], dports: [{ port: 8080, protocol: 'TCP' }] },
-          ...extra,
-        },
-      });
-    const allowed = (await trace('k8s:app=web')).json();
-    assert.equal(allowed.verdict, 'allowed');
-    assert.match(allowed.log, /ingress 8080\/TCP: allowed by shop\/web ingress\[0\]\.toPorts\[0\]/);
-    assert.doesNotMatch(allowed.log, /other\/deny/);
-    assert.match((await trace('k8s:app=web', { verbose: true })).json().log, /other\/deny: does not select it/);
-    const denied = (await trace('k8s:app=db')).json();
-    assert.equal(denied.verdict, 'denied');
-    assert.doesNotMatch(denied.log, /verdict/, 'clients print it');
-    assert.equal((await ask('GET', '/v1/policy/resolve', undefined, { body: {} })).status, 400);
   });
 
   it('tells a client what changed among nodes since it asked', async () => {

@@ -132,7 +132,11 @@ async function bodyOf(request: IncomingMessage): Promise<unknown> {
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8').trim();
-  if (text === '') return undefined;
+  return text === '' ? undefined : parseJson(text);
+}
+
+/** @throws BadRequest */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

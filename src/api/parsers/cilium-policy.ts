@@ -197,6 +197,11 @@ export const ciliumPolicyBody = object({
 });
 type Body = ReturnType<typeof ciliumPolicyBody>;
 
+/** Rules alone, as `cilium policy import` has them. */
+export const ciliumRuleList: Schema<readonly PolicyRule[]> = map(list(rule), (specs, context) =>
+  finishPolicy({}, { specs }, context).rules.map((each) => ({ ...each, field: 'spec' })),
+);
+
 /** What needs to know where the policy is. `namespace` is undefined in a clusterwide policy. */
 export function finishPolicy(
   { namespace }: Pick<ObjectMeta, 'namespace'>,

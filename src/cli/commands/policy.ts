@@ -7,6 +7,7 @@ import { printRest, type RestOutput } from '../output/rest-output.ts';
 import { askRest } from '../rest-client.ts';
 import { labelsOfSide, sideForms } from '../trace-labels.ts';
 import { askEndpoint, idHelp } from './endpoint.ts';
+import { policyChangeCommands } from './policy-import.ts';
 import { outputOptions, type TargetFlags, targetOptions } from './rest-options.ts';
 
 interface Flags extends TargetFlags {
@@ -27,7 +28,7 @@ export function policyCommand(program: Command): void {
     .command('policy')
     .summary('the policies of a node: rules, selectors, maps, and why a connection is allowed or not')
     .description(
-      'What the running agent makes of CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy and NetworkPolicy objects.',
+      'What the running agent makes of CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy and NetworkPolicy objects, and of rules that it alone was given.',
     );
   outputOptions(group.command('list').argument('[labels...]', 'only rules that have all of these labels'))
     .summary('the rules, as objects have them')
@@ -67,6 +68,7 @@ export function policyCommand(program: Command): void {
         rows: selectors.map(({ selector, users, identities }) => [selector, String(users), identities.map(String)]),
       }));
     });
+  policyChangeCommands(group);
   targetOptions(group.command('trace'))
     .requiredOption('--src <who>', `who sends: ${sideForms}`)
     .requiredOption('--dst <who>', 'who receives, named the same way')
@@ -107,17 +109,18 @@ export function dport(value: string, previous: readonly Port[] = []): readonly P
 }
 
 interface Rule extends Readonly<Record<string, unknown>> {
-  readonly labels: readonly { readonly key: string; readonly value: string }[];
+  readonly labels: readonly { readonly key: string; readonly value: string; readonly source: string }[];
 }
 
 const sections = ['ingress', 'ingressDeny', 'egress', 'egressDeny'];
 
 function ruleRow(rule: Rule): string[] {
   const label = (name: string) => rule.labels.find(({ key }) => key === `io.cilium.k8s.policy.${name}`)?.value ?? '';
+  const local = rule.labels.find(({ source, key }) => source === 'sluice' && key === 'policy')?.value;
   return [
-    label('derived-from'),
+    local === undefined ? label('derived-from') : 'LocalPolicy',
     label('namespace'),
-    label('name'),
+    local ?? label('name'),
     JSON.stringify(rule.endpointSelector ?? rule.nodeSelector ?? {}),
     sections.filter((section) => rule[section] !== undefined).join(', '),
   ];

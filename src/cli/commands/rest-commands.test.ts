@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -244,5 +244,44 @@ describe('commands that ask the REST API', () => {
     } finally {
       await bare.close();
     }
+  });
+
+  it('policy import and delete: rules of files and folders, checked before they are sent', async () => {
+    const write = (name: string, text: string) => writeFileSync(join(dir, 'rules', name), text);
+    mkdirSync(join(dir, 'rules'));
+    const rule = (name: string) => ({
+      endpointSelector: {},
+      ingressDeny: [{}],
+      labels: [{ key: 'name', value: name }],
+    });
+    write('a.json', JSON.stringify([rule('a'), rule('b')]));
+    write('c.yaml', JSON.stringify(rule('c')));
+    write('README.md', 'no rule');
+    const imported = await sluice('policy', 'import', join(dir, 'rules'), '--print');
+    assert.match(imported.stdout, /"value": "c"[\s\S]*\nRevision: 7\n$/, imported.stderr);
+    const list = async () => lines((await sluice('policy', 'list')).stdout);
+    assert.deepEqual(
+      (await list()).slice(-3).map((line) => line.split(' | ').slice(0, 2)),
+      [
+        ['LocalPolicy', 'local-1'],
+        ['LocalPolicy', 'local-2'],
+        ['LocalPolicy', 'local-3'],
+      ],
+    );
+    assert.equal((await sluice('policy', 'delete', 'name=a')).stdout, 'Revision: 7\n');
+    assert.match((await sluice('policy', 'delete', 'name=a')).stderr, /no rule has the labels name=a \[NO_POLICY\]/);
+    write('c.yaml', JSON.stringify({ ...rule('d'), ingres: [] }));
+    assert.match(
+      (await sluice('policy', 'import', join(dir, 'rules'))).stderr,
+      /nothing is imported \[POLICY_INVALID\]/,
+    );
+    write('c.yaml', '{kind: CiliumNetworkPolicy}');
+    assert.match((await sluice('policy', 'import', join(dir, 'rules', 'c.yaml'))).stderr, /an object, and not rules/);
+    assert.match((await sluice('policy', 'import', join(dir, 'none'))).stderr, /ENOENT.* \[POLICY_FILE\]/);
+    assert.equal((await sluice('policy', 'delete', '--all')).stdout, 'Revision: 7\n');
+    assert.equal(
+      (await list()).some((line) => line.startsWith('LocalPolicy')),
+      false,
+    );
   });
 });

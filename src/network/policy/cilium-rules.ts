@@ -1,6 +1,7 @@
-import type { CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy, PolicyRule, TrafficRule } from '../../api/index.ts';
+import type { PolicyRule, TrafficRule } from '../../api/index.ts';
 import { peersOfRule, scopedSelector, subjectSelector } from './cilium-peers.ts';
 import { portMatches } from './cilium-ports.ts';
+import type { PolicyObject } from './policy-engine-types.ts';
 import type { Direction } from './policy-entry.ts';
 import type { Grant, Rule, Section } from './rule.ts';
 import type { RuleRef } from './rule-ref.ts';
@@ -15,9 +16,9 @@ export interface Scope {
   readonly cluster: string;
 }
 
-/** Rules of a CiliumNetworkPolicy, which are about its namespace, or of a clusterwide one. */
+/** Rules of a CiliumNetworkPolicy, which are about its namespace, or of a clusterwide or local one. */
 export function ciliumRules(
-  policy: CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy,
+  policy: Exclude<PolicyObject, { readonly kind: 'NetworkPolicy' }>,
   cluster: string,
   ref: RefOf,
 ): Rule[] {

@@ -1,8 +1,13 @@
-import type { CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy, NetworkPolicy } from '../../api/index.ts';
+import type {
+  CiliumClusterwideNetworkPolicy,
+  CiliumNetworkPolicy,
+  LocalPolicy,
+  NetworkPolicy,
+} from '../../api/index.ts';
 import type { CidrIdentity } from '../identity/index.ts';
 import type { SubjectChange } from './subject-policy.ts';
 
-export type PolicyObject = NetworkPolicy | CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy;
+export type PolicyObject = NetworkPolicy | CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy | LocalPolicy;
 
 /** `default`: a subject is open until a policy selects it; `always`: closed; `never`: open. */
 export type EnforcementMode = 'default' | 'always' | 'never';

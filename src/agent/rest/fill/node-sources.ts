@@ -1,3 +1,4 @@
+import type { LocalPolicy } from '../../../api/index.ts';
 import type { DatapathMaps, Refusal } from '../../../datapath/index.ts';
 import type { Fault } from '../../../lib/fault.ts';
 import type { Tables } from '../../../mesh/inputs.ts';
@@ -8,7 +9,7 @@ import type { PolicyEngine, SubjectPolicy } from '../../../network/policy/index.
 import type { ClusterNode } from '../../../network/routing/index.ts';
 import type { EndpointLogEntry } from '../view/endpoint-view.ts';
 import type { ControllerView, HealthView } from '../view/node-view.ts';
-import type { TraceQuery, TraceStep } from '../view/policy-view.ts';
+import type { LocalPolicyView, TraceQuery, TraceStep } from '../view/policy-view.ts';
 import type { FixedConfig, RuntimeConfig } from '../view/state-view.ts';
 
 /** An endpoint as its manager holds it. */
@@ -43,6 +44,7 @@ export interface NodeSources {
     'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy' | 'NetworkPolicy' | 'CiliumNode' | 'CiliumEndpoint'
   >;
   readonly engine: Pick<PolicyEngine, 'identity' | 'identities' | 'selectors' | 'rule'>;
+  readonly localPolicies: LocalPolicyView & { list(): readonly LocalPolicy[] };
   readonly trace: (query: TraceQuery) => readonly TraceStep[];
   readonly endpoints: {
     values(): Iterable<NodeEndpoint>;

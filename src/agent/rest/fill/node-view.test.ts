@@ -165,6 +165,7 @@ describe('the API’s view of a node', () => {
     const sources: NodeSources = {
       ...{ version: '1', cluster: 'default', node: 'n1', tables, engine, maps, routing: 'vxlan' },
       trace: () => [],
+      localPolicies: { list: () => [], add: () => {}, remove: () => {} },
       endpoints: { values: () => managed, byId: (id) => managed.find((one) => one.endpoint.id === id) },
       ipcache: { values: () => prefixes, get: (prefix) => prefixes.find((one) => one.prefix === prefix) },
       nodes: () => [

@@ -21,7 +21,7 @@ const sourceNames = {
 
 /** The API's view of a running node. The ring buffer's reader feeds its `flows`. */
 export function nodeView(sources: NodeSources): DatapathView {
-  const { version, cluster, node, engine, endpoints, ipcache, tables } = sources;
+  const { version, cluster, node, engine, endpoints, ipcache, tables, localPolicies } = sources;
   const flows = new FlowHub(flowContext(sources));
   const byId = (id: number) => {
     const found = endpoints.byId(id);
@@ -53,7 +53,8 @@ export function nodeView(sources: NodeSources): DatapathView {
         };
       }
     },
-    policy: () => ({ revision: sources.policyRevision(), rules: policyRuleViews(tables) }),
+    policy: () => ({ revision: sources.policyRevision(), rules: policyRuleViews(tables, localPolicies.list()) }),
+    localPolicies,
     selectors: () => engine.selectors(),
     trace: sources.trace,
     nodes: () => nodeViews(sources),

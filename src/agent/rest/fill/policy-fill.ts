@@ -1,11 +1,16 @@
-import type { CiliumClusterwideNetworkPolicy, CiliumNetworkPolicy, NetworkPolicy } from '../../../api/index.ts';
+import type {
+  CiliumClusterwideNetworkPolicy,
+  CiliumNetworkPolicy,
+  LocalPolicy,
+  NetworkPolicy,
+} from '../../../api/index.ts';
 import type { PolicyRuleView } from '../view/policy-view.ts';
 import { networkPolicyJson } from '../words/network-policy-json.ts';
 import { ruleJson } from '../words/rule-json.ts';
 import type { NodeSources } from './node-sources.ts';
 
-/** All rules, in the order of kind, namespace, name, and place in the object. */
-export function policyRuleViews(tables: NodeSources['tables']): PolicyRuleView[] {
+/** All rules, in the order of kind, namespace, name, and place in the object; last the local ones, in the order in which they came. */
+export function policyRuleViews(tables: NodeSources['tables'], local: readonly LocalPolicy[]): PolicyRuleView[] {
   const views: PolicyRuleView[] = [];
   const cilium: Iterable<CiliumNetworkPolicy | CiliumClusterwideNetworkPolicy>[] = [
     tables.CiliumNetworkPolicy.values(),
@@ -16,6 +21,8 @@ export function policyRuleViews(tables: NodeSources['tables']): PolicyRuleView[]
       for (const rule of rules) views.push({ kind, ...named(metadata), rule: ruleJson(rule) });
   for (const { kind, metadata, spec } of sorted<NetworkPolicy>(tables.NetworkPolicy.values()))
     views.push({ kind, ...named(metadata), rule: networkPolicyJson(spec) });
+  for (const { kind, metadata, rules } of local)
+    for (const rule of rules) views.push({ kind, ...named(metadata), rule: ruleJson(rule) });
   return views;
 }
 

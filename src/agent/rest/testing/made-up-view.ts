@@ -4,8 +4,9 @@ import { Fault } from '../../../lib/fault.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
 import type { NodeView } from '../view/node-view.ts';
-import type { CountedEntryView } from '../view/policy-view.ts';
+import type { CountedEntryView, PolicyRuleView } from '../view/policy-view.ts';
 import type { RuntimeConfig } from '../view/state-view.ts';
+import { ruleJson } from '../words/rule-json.ts';
 
 const entry = (over: Partial<CountedEntryView>): CountedEntryView => ({
   direction: 'ingress',
@@ -118,6 +119,7 @@ export function madeUpView(): MadeUpView {
     },
     { ...base, id: 19, state: 'creating', labels: [] },
   ];
+  let local: PolicyRuleView[] = [];
   let runtime: RuntimeConfig = {
     policyEnforcement: 'default',
     audit: false,
@@ -179,8 +181,18 @@ export function madeUpView(): MadeUpView {
           rule: { endpointSelector: { matchLabels: { 'any:app': 'web' } }, ingress: [{}] },
         },
         { kind: 'NetworkPolicy', namespace: 'other', name: 'deny', rule: { endpointSelector: {}, ingress: [] } },
+        ...local,
       ],
     }),
+    localPolicies: {
+      add(rules) {
+        for (const { rule } of rules)
+          local.push({ kind: 'LocalPolicy', name: `local-${local.length + 1}`, rule: ruleJson(rule) });
+      },
+      remove(names) {
+        local = local.filter(({ name }) => !names.has(name));
+      },
+    },
     selectors: () => [{ selector: 'k8s:app=cart', identities: [301], users: 1 }],
     trace: ({ to, ports }) => {
       const port = ports[0];

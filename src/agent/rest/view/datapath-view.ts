@@ -1,7 +1,7 @@
 import type { FlowHub } from '../../../flows/index.ts';
 import type { EndpointView } from './endpoint-view.ts';
 import type { HealthView, NodeView } from './node-view.ts';
-import type { PolicyRulesView, SelectorView, TraceQuery, TraceStep } from './policy-view.ts';
+import type { LocalPolicyView, PolicyRulesView, SelectorView, TraceQuery, TraceStep } from './policy-view.ts';
 import type { FixedConfig, IdentityView, IpamView, IpcacheView, MapView, RuntimeConfig } from './state-view.ts';
 
 /**
@@ -22,6 +22,7 @@ export interface DatapathView {
   identity(id: number): IdentityView | undefined;
   ipcache(): Iterable<IpcacheView>;
   policy(): PolicyRulesView;
+  readonly localPolicies: LocalPolicyView;
   selectors(): Iterable<SelectorView>;
   /** For each port both sides, the sender's first. */
   trace(query: TraceQuery): readonly TraceStep[];

@@ -1,3 +1,5 @@
+import type { PolicyRule } from '../../../api/index.ts';
+
 /** One entry of an endpoint's policy map. */
 export interface PolicyEntryView {
   readonly direction: 'ingress' | 'egress';
@@ -30,12 +32,21 @@ export interface PolicyRulesView {
 }
 
 export interface PolicyRuleView {
-  readonly kind: 'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy' | 'NetworkPolicy';
+  /** `LocalPolicy`: of this agent alone, by its API. */
+  readonly kind: 'CiliumNetworkPolicy' | 'CiliumClusterwideNetworkPolicy' | 'NetworkPolicy' | 'LocalPolicy';
   readonly namespace?: string;
   readonly name: string;
   readonly uid?: string;
   /** The rule as the object has it, ready for JSON. */
   readonly rule: Readonly<Record<string, unknown>>;
+}
+
+/** Changes of the policies that are this agent's alone. What returns is in force, and what throws a Fault has changed nothing. */
+export interface LocalPolicyView {
+  /** `raw`: what `rule` was read from. */
+  add(rules: readonly { readonly raw: unknown; readonly rule: PolicyRule }[]): void;
+  /** By name. */
+  remove(names: ReadonlySet<string>): void;
 }
 
 export interface SelectorView {

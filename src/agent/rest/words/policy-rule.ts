@@ -1,9 +1,17 @@
+import type { RuleLabel } from '../../../api/index.ts';
+import { isObject } from '../../../lib/is-object.ts';
 import type { PolicyRuleView } from '../view/policy-view.ts';
 
-/** The labels that Cilium puts on a rule, by which tools find the rules of an object. */
-export function ruleLabels({ kind, namespace, name, uid }: PolicyRuleView): string[] {
-  const label = (key: string, value: string) => `k8s:io.cilium.k8s.policy.${key}=${value}`;
+/** The source of the label that names a local policy, as events and traces do. */
+const localSource = 'sluice';
+
+/** What a rule is found by: the labels that its author gave it, then those of its object, which are Cilium's, or the name of a local one. */
+function labelsOf({ kind, namespace, name, uid, rule }: PolicyRuleView): RuleLabel[] {
+  const own = Array.isArray(rule.labels) ? (rule.labels as RuleLabel[]) : [];
+  if (kind === 'LocalPolicy') return [...own, { key: 'policy', value: name, source: localSource }];
+  const label = (key: string, value: string) => ({ key: `io.cilium.k8s.policy.${key}`, value, source: 'k8s' });
   return [
+    ...own,
     label('derived-from', kind),
     label('name', name),
     ...(namespace === undefined ? [] : [label('namespace', namespace)]),
@@ -11,17 +19,18 @@ export function ruleLabels({ kind, namespace, name, uid }: PolicyRuleView): stri
   ];
 }
 
-/** A rule as `cilium policy get` has it: its own fields, then the labels. Labels that the author gave come first. */
+/** `source:key=value` each. */
+export function ruleLabels(view: PolicyRuleView): string[] {
+  return labelsOf(view).map(({ source, key, value }) => `${source}:${key}=${value}`);
+}
+
+/** A rule as `cilium policy get` has it: its own fields, then the labels. */
 export function policyRule(view: PolicyRuleView): Record<string, unknown> {
-  const own = Array.isArray(view.rule.labels) ? view.rule.labels : [];
-  return {
-    ...view.rule,
-    labels: [
-      ...own,
-      ...ruleLabels(view).map((text) => {
-        const equals = text.indexOf('=');
-        return { key: text.slice('k8s:'.length, equals), value: text.slice(equals + 1), source: 'k8s' };
-      }),
-    ],
-  };
+  return { ...view.rule, labels: labelsOf(view) };
+}
+
+/** Rules as they were listed may come back: their names are given anew. */
+export function withoutName(raw: unknown): unknown {
+  if (!isObject(raw) || !Array.isArray(raw.labels)) return raw;
+  return { ...raw, labels: raw.labels.filter((label) => !isObject(label) || label.source !== localSource) };
 }

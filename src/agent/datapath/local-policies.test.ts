@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parsePolicyRules } from '../../api/index.ts';
+import { PolicyEngine } from '../../network/policy/index.ts';
+import { LocalPolicies } from './local-policies.ts';
+
+const rule = (app: string) => ({
+  endpointSelector: { matchLabels: { app } },
+  ingressDeny: [{ fromEntities: ['all'] }],
+});
+
+function written(...raws: object[]) {
+  return raws.map((raw) => ({ raw, rule: parsePolicyRules([raw]).rules![0]! }));
+}
+
+describe('policies of one agent alone', () => {
+  let dir: string;
+  let path: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'sluice-policies-'));
+    path = join(dir, 'state', 'policies.json');
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  function start() {
+    const engine = new PolicyEngine({ cluster: 'default', enforcement: 'default', allowLocalhost: true });
+    const policies = new LocalPolicies({ path, engine, apply: () => engine.flush() });
+    policies.restore();
+    engine.flush();
+    return { engine, policies };
+  }
+  const names = (policies: LocalPolicies) => policies.list().map(({ metadata }) => metadata.name);
+
+  it('are in force at once, each once, and gone when they are deleted', () => {
+    const { engine, policies } = start();
+    policies.add(written(rule('a'), rule('b'), rule('a')));
+    policies.add(written(rule('b')));
+    assert.deepEqual(names(policies), ['local-1', 'local-2']);
+    assert.equal([...engine.world().rules].length, 2);
+    policies.remove(new Set(['local-1', 'local-7']));
+    assert.deepEqual(names(policies), ['local-2']);
+    assert.equal([...engine.world().rules].length, 1);
+  });
+
+  it('outlive the process, with their names, none of which is given twice', () => {
+    const { policies } = start();
+    policies.add(written(rule('a'), rule('b')));
+    policies.remove(new Set(['local-2']));
+    const next = start();
+    assert.deepEqual(names(next.policies), ['local-1']);
+    assert.equal([...next.engine.world().rules].length, 1);
+    next.policies.add(written(rule('c')));
+    assert.deepEqual(names(next.policies), ['local-1', 'local-3']);
+  });
+
+  it('are left where they are, and said to be out of force, where they cannot be read', () => {
+    start().policies.add(written(rule('a')));
+    for (const text of ['{', '{"version": 9}', readFileSync(path, 'utf8').replace('all', 'al')]) {
+      writeFileSync(path, text);
+      const { policies } = start();
+      assert.deepEqual(names(policies), []);
+      assert.match(policies.problems()[0] ?? '', /not in force: .*policies\.json\.unreadable/);
+      assert.equal(readFileSync(`${path}.unreadable`, 'utf8'), text);
+      assert.equal(existsSync(path), false);
+    }
+  });
+
+  it('change nothing where they cannot be written down', () => {
+    const { engine, policies } = start();
+    policies.add(written(rule('a')));
+    rmSync(join(dir, 'state'), { recursive: true });
+    writeFileSync(join(dir, 'state'), '');
+    assert.throws(() => policies.add(written(rule('b'))), { code: 'LOCAL_POLICIES' });
+    assert.throws(() => policies.remove(new Set(['local-1'])), { code: 'LOCAL_POLICIES' });
+    assert.deepEqual(names(policies), ['local-1']);
+    assert.equal([...engine.world().rules].length, 1);
+  });
+});
