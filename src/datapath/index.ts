@@ -45,11 +45,17 @@ export {
 } from './programs/index.ts';
 export {
   type Collected,
+  CollectionEntries,
   ConntrackCollector,
+  type Desired,
+  DesiredEntries,
+  type MapEntry,
   MapReconciler,
-  type ReconciledMap,
+  MapStage,
+  mapEntry,
   type ReconcileReport,
-  reconcileMap,
+  type Stage,
+  Stages,
   samePolicyEntry,
 } from './reconcile/index.ts';
 export { type Bpf, LoadError } from './sys/bpf-calls.ts';

@@ -1,245 +1,257 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
 import fc from 'fast-check';
-import { type CiliumNetworkPolicy, parseObject } from '../../api/index.ts';
-import {
-  type Bpf,
-  type DatapathMaps,
-  type Kernel,
-  openBpf,
-  openKernel,
-  openMaps,
-  removePins,
-} from '../../datapath/index.ts';
+import { type Bpf, type DatapathMaps, type Kernel, openBpf, openKernel } from '../../datapath/index.ts';
 import { Pins } from '../../datapath/maps/pins.ts';
 import { EndpointFlag } from '../../gen/abi.ts';
-import type { Endpoint } from '../../network/endpoint/index.ts';
-import { PolicyEngine, type SubjectPolicy } from '../../network/policy/index.ts';
-import { Ipcache } from '../../network/routing/index.ts';
-import { KernelState } from './kernel-state.ts';
-
-const sizes = {
-  ...{ endpoints: 64, local_addresses: 64, ipcache4: 64, ipcache6: 64, policies: 32, policy: 64 },
-  ...{ conntrack4: 64, conntrack6: 64, fragments4: 64, fragments6: 64, events: 4096 },
-};
-
-function policy(app: number, group: number, deny = false): CiliumNetworkPolicy {
-  const rule = { fromEndpoints: [{ matchLabels: { group: `${group}` } }] };
-  const { object } = parseObject({
-    apiVersion: 'cilium.io/v2',
-    kind: 'CiliumNetworkPolicy',
-    metadata: { name: `app-${app}`, namespace: 'default' },
-    spec: {
-      endpointSelector: { matchLabels: { app: `${app}` } },
-      ...(deny ? { ingressDeny: [rule] } : { ingress: [rule, { fromCIDR: [`192.0.${group}.0/24`] }] }),
-    },
-  });
-  return object as CiliumNetworkPolicy;
-}
-
-const endpoint = (number: number, app: number, identity?: number): Endpoint => ({
-  ...{
-    id: number,
-    containerId: `c${number}`,
-    ifname: 'eth0',
-    netns: '',
-    hostInterface: `slu${number}`,
-    chained: false,
-  },
-  hostIfindex: 1000 + number,
-  addresses: { ipv4: `10.1.0.${number}`, ipv6: `fd00::${number}` },
-  macs: { pod: '02:00:00:00:00:01', host: '02:00:00:00:00:02' },
-  pod: { namespace: 'default', name: `pod-${number}`, uid: '' },
-  labels: [`k8s:app=${app}`, 'k8s:io.kubernetes.pod.namespace=default'],
-  ...(identity === undefined ? {} : { identity }),
-  ...{ namedPorts: [], state: 'ready', created: 0 },
-});
-
-/** A process's part: what it is told, and what it tells the maps. */
-class World {
-  readonly engine = new PolicyEngine({ cluster: 'default', enforcement: 'default', allowLocalhost: true });
-  readonly ipcache = new Ipcache();
-  readonly state: KernelState;
-  readonly subjects = new Map<number, SubjectPolicy>();
-
-  constructor(maps: DatapathMaps) {
-    this.state = new KernelState({ maps, engine: this.engine, ipcache: this.ipcache, audit: false, proxyPort: 0 });
-    for (let i = 0; i < 6; i++)
-      this.engine.setIdentity({
-        id: 300 + i,
-        labels: [`k8s:group=${i % 3}`, 'k8s:io.kubernetes.pod.namespace=default', `k8s:member=${i}`],
-      });
-  }
-  set(one: Endpoint): void {
-    const before = this.subjects.get(one.hostIfindex);
-    const subject =
-      one.identity === undefined ? this.engine.subject(['reserved:init'], []) : this.engine.subject(one.labels, []);
-    this.subjects.set(one.hostIfindex, subject);
-    this.state.setEndpoint(one, subject);
-    this.state.apply();
-    if (before !== undefined) this.engine.release(before);
-  }
-  remove(hostIfindex: number): void {
-    const before = this.subjects.get(hostIfindex);
-    if (before === undefined) return;
-    this.subjects.delete(hostIfindex);
-    this.state.deleteEndpoint(hostIfindex);
-    this.state.apply();
-    this.engine.release(before);
-  }
-}
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
-
-/** What the maps say, without the numbers that each process chooses for itself. */
-function contents(maps: DatapathMaps, engine: PolicyEngine, spare: readonly number[] = []) {
-  const nameOf = (identity: number) => (identity < 2 ** 24 ? `${identity}` : engine.identity(identity)?.labels.join());
-  const policies = new Map<number, string[]>();
-  for (const id of maps.policies.ids())
-    policies.set(
-      id,
-      Array.from(maps.policies.get(id)!.entries(), ([key, { verdict }]) =>
-        [key.prefixlen, nameOf(key.identity), key.direction, key.protocol, key.port, verdict].join(' '),
-      ).sort(),
-    );
-  const prefixes = [maps.ipcache4, maps.ipcache6].map((map) =>
-    Array.from(
-      map.entries(),
-      ([key, value]) => `${hex(key.address)}/${key.prefixlen} ${nameOf(value.identity)} ${value.flags}`,
-    ).sort(),
-  );
-  const endpoints = Array.from(maps.endpoints.entries(), ([key, value]) => ({
-    ...{ key, id: value.id, flags: value.flags, identity: value.identity, policy: policies.get(value.policyId) },
-    addresses: [hex(value.address4.bytes), hex(value.address6.bytes)],
-  })).sort((a, b) => a.key - b.key);
-  const addresses = Array.from(
-    maps.localAddresses.entries(),
-    ([key, value]) => `${hex(key.bytes)} ${value.ifindex} ${value.flags}`,
-  ).sort();
-  const used = new Set(Array.from(maps.endpoints.entries(), ([, { policyId }]) => policyId));
-  const unused = [...policies.keys()].filter((id) => !used.has(id) && !spare.includes(id));
-  return { endpoints, prefixes, addresses, unused };
-}
-
-const step = fc.oneof(
-  fc.record({
-    do: fc.constant('endpoint' as const),
-    number: fc.integer({ min: 1, max: 5 }),
-    app: fc.nat({ max: 2 }),
-    known: fc.boolean(),
-  }),
-  fc.record({ do: fc.constant('remove' as const), number: fc.integer({ min: 1, max: 5 }) }),
-  fc.record({
-    do: fc.constant('policy' as const),
-    app: fc.nat({ max: 2 }),
-    group: fc.nat({ max: 2 }),
-    deny: fc.boolean(),
-  }),
-  fc.record({ do: fc.constant('open' as const), app: fc.nat({ max: 2 }) }),
-  fc.record({ do: fc.constant('restart' as const) }),
-);
+import { contents, endpoint, policy, TestMaps, Told, take, World, worldStep } from './testing/kernel-world.ts';
+import { Crash, WatchedBpf } from './testing/watched-bpf.ts';
 
 describe('what the kernel is told', () => {
   let bpf: Bpf;
   let kernel: Kernel;
-  const directories: string[] = [];
-  const opened: DatapathMaps[] = [];
+  const maps = new TestMaps();
 
   before(async () => {
     [kernel, bpf] = [await openKernel(), await openBpf()];
     new Pins(bpf, kernel, '/sys/fs/bpf');
   });
-  const fresh = () => {
-    const directory = mkdtempSync(`/sys/fs/bpf/sluice-test-${process.pid}-`);
-    directories.push(directory);
-    const maps = openMaps(bpf, kernel, { directory, sizes });
-    opened.push(maps);
-    return maps;
-  };
-  const clear = () => {
-    for (const maps of opened.splice(0)) maps.close();
-    for (const directory of directories.splice(0)) removePins(directory);
-  };
+  const clear = () => maps[Symbol.dispose]();
   afterEach(clear);
+  /** As a process that finds nothing would have made it. */
+  const rebuilt = (told: Told) => {
+    const fresh = maps.open(bpf, kernel);
+    return contents(fresh, new World(fresh, told));
+  };
 
   it('is the same whichever way it came about, and after a restart, with nothing left over', () => {
     fc.assert(
       fc
-        .property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
-          const maps = fresh();
-          let world = new World(maps);
-          world.state.setHostAddresses(['192.0.2.1']);
-          world.state.apply();
-          const placed = new Map<number, Endpoint>();
-          const rules = new Map<number, CiliumNetworkPolicy>();
-          const rebuild = (into: DatapathMaps) => {
-            const made = new World(into);
-            made.state.setHostAddresses(['192.0.2.1']);
-            for (const rule of rules.values()) made.engine.setPolicy(rule);
-            for (const one of placed.values()) {
-              const subject =
-                one.identity === undefined
-                  ? made.engine.subject(['reserved:init'], [])
-                  : made.engine.subject(one.labels, []);
-              made.subjects.set(one.hostIfindex, subject);
-              made.state.setEndpoint(one, subject);
-            }
-            made.state.apply();
-            return made;
-          };
-          for (const one of steps) {
-            if (one.do === 'endpoint') {
-              const made = endpoint(one.number, one.app, one.known ? 400 + one.app : undefined);
-              placed.set(one.number, made);
-              world.set(made);
-            } else if (one.do === 'remove') {
-              placed.delete(one.number);
-              world.remove(1000 + one.number);
-            } else if (one.do === 'policy') {
-              rules.set(one.app, policy(one.app, one.group, one.deny));
-              world.engine.setPolicy(rules.get(one.app)!);
-              world.state.apply();
-            } else if (one.do === 'open') {
-              const gone = rules.get(one.app);
-              rules.delete(one.app);
-              if (gone !== undefined)
-                world.engine.deletePolicy({
-                  group: 'cilium.io',
-                  kind: gone.kind,
-                  namespace: 'default',
-                  name: gone.metadata.name,
-                });
-              world.state.apply();
-            } else world = rebuild(maps);
-          }
+        .property(fc.array(worldStep, { minLength: 1, maxLength: 12 }), (steps) => {
+          const own = maps.open(bpf, kernel);
+          let world = new World(own);
+          for (const one of steps) if (!take(world, one)) world = new World(own, world.told);
           // Networks of a subject that was released go with the next turn.
           world.state.apply();
           assert.deepEqual(world.state.faults(), []);
-          const found = contents(maps, world.engine, world.state.policies.spare());
+          // Of several that had an address, the next process may think of another one as the last.
+          world = new World(own, world.told);
+          const found = contents(own, world);
           assert.deepEqual(found.unused, []);
-          const other = fresh();
-          assert.deepEqual(found, contents(other, rebuild(other).engine));
+          assert.deepEqual(found, rebuilt(world.told));
         })
         .afterEach(clear),
       { numRuns: 25 },
     );
   });
 
+  it('is right after an end anywhere, and whatever an entry points at is there at each single write', () => {
+    const points = fc.array(fc.nat({ max: 60 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc
+        .property(fc.array(worldStep, { minLength: 3, maxLength: 12 }), points, (steps, ends) => {
+          const { directory } = maps.open(bpf, kernel);
+          let told = new Told();
+          const left = [...steps];
+          // The step at which a process ends is told to the next one, as objects and records outlive it.
+          for (const end of [...ends, Number.POSITIVE_INFINITY]) {
+            const watched = new WatchedBpf(bpf);
+            const own = maps.open(watched.bpf, kernel, {}, directory);
+            watched.left = end;
+            watched.onWrite = () => assert.deepEqual(dangling(own), []);
+            try {
+              const world = new World(own, told);
+              told = world.told;
+              while (left.length > 0) take(world, left.shift()!);
+            } catch (error) {
+              if (!(error instanceof Crash)) throw error;
+            }
+          }
+          const own = maps.open(bpf, kernel, {}, directory);
+          const found = contents(own, new World(own, told));
+          assert.deepEqual(found.unused, []);
+          assert.deepEqual(found, rebuilt(told));
+        })
+        .afterEach(clear),
+      { numRuns: 40 },
+    );
+  });
+
+  it('costs what changed, not what there is: one of 200 pods on a node that knows 100,000 prefixes', () => {
+    const watched = new WatchedBpf(bpf);
+    const own = maps.open(watched.bpf, kernel, {
+      ...{ endpoints: 512, local_addresses: 1024, policies: 512, ipcache4: 200_000, ipcache6: 1024 },
+    });
+    const told = new Told();
+    for (let number = 1; number <= 200; number++)
+      told.endpoints.set(1000 + number, endpoint(number, number, 400 + number));
+    told.policies.set(7, policy(7, 1));
+    const world = new World(own, told);
+    for (let i = 0; i < 100_000; i++)
+      world.ipcache.set(`endpoint ${i}`, [
+        { prefix: `10.${2 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}/32`, identity: 300 + (i % 6), source: 'endpoint' },
+      ]);
+    world.state.apply();
+    const cost = (work: () => void) => {
+      watched.written = watched.read = 0;
+      work();
+      assert.equal(watched.read, 0, 'no map is read');
+      return watched.written;
+    };
+    const counts = {
+      nothing: cost(() => void world.state.apply()),
+      identity: cost(() => world.set(endpoint(9, 9, 999))),
+      policy: cost(() => world.setPolicy(7, policy(7, 2))),
+      prefix: cost(() => {
+        world.ipcache.set('endpoint 5', []);
+        world.state.apply();
+      }),
+      gone: cost(() => world.remove(1009)),
+    };
+    assert.equal(counts.nothing, 0);
+    // Its entry, which is there already, and those of its two addresses in ipcache: each asked for as new first.
+    assert.ok(counts.identity <= 8, `${counts.identity} for an identity`);
+    // Two identities and a network, each new and old, and the endpoint's own entry.
+    assert.ok(counts.policy <= 16, `${counts.policy} for a policy`);
+    assert.equal(counts.prefix, 1);
+    assert.ok(counts.gone <= 6, `${counts.gone} for an endpoint that is gone`);
+    assert.deepEqual(world.state.faults(), []);
+  });
+
+  it('is written by a process that starts only where it differs, and what policies have counted goes on', () => {
+    const { directory } = maps.open(bpf, kernel);
+    const told = new Told();
+    for (const number of [1, 2, 3]) told.endpoints.set(1000 + number, endpoint(number, number % 2, 400 + (number % 2)));
+    for (const app of [0, 1]) told.policies.set(app, policy(app, app));
+    const first = maps.open(bpf, kernel, {}, directory);
+    new World(first, told);
+    const id = first.endpoints.get(1001)!.policyId;
+    const counted = first.policies.get(id)!;
+    const [key, value] = [...counted.entries()][0]!;
+    counted.set(key, { ...value, packets: 7n });
+
+    const watched = new WatchedBpf(bpf);
+    const second = maps.open(watched.bpf, kernel, {}, directory);
+    const world = new World(second, told);
+    assert.deepEqual(second.endpoints.get(1001)!.policyId, id);
+    assert.equal(second.policies.get(id)!.get(key)!.packets, 7n);
+    // Of each of the three endpoints, its policy's generation, which is a new one.
+    assert.equal(watched.written, 3);
+    assert.deepEqual(contents(second, world), rebuilt(told));
+    // Where endpoints of one policy have several now, they get maps of their own.
+    told.endpoints.set(1003, endpoint(3, 2, 402));
+    const third = maps.open(bpf, kernel, {}, directory);
+    const again = new World(third, told);
+    assert.notEqual(third.endpoints.get(1003)!.policyId, third.endpoints.get(1001)!.policyId);
+    assert.deepEqual(contents(third, again), rebuilt(told));
+  });
+
+  it('stays in force over a restart where there is no room for a second map of each policy', () => {
+    const sizes = { policies: 4 };
+    const { directory } = maps.open(bpf, kernel, sizes);
+    const told = new Told();
+    for (const number of [1, 2, 3, 4]) told.endpoints.set(1000 + number, endpoint(number, number, 400 + number));
+    told.policies.set(2, policy(2, 1));
+    new World(maps.open(bpf, kernel, sizes, directory), told);
+    const own = maps.open(bpf, kernel, sizes, directory);
+    const world = new World(own, told);
+    assert.deepEqual(world.state.faults(), []);
+    assert.equal([...own.endpoints.entries()].length, 4);
+    // One that has another policy than those who had the same: it keeps its own until there is room.
+    const shared = new Told();
+    for (const number of [1, 2, 3, 4, 5])
+      shared.endpoints.set(1000 + number, endpoint(number, Math.min(number, 4), 400 + Math.min(number, 4)));
+    const before = new World(maps.open(bpf, kernel, sizes, directory), shared);
+    assert.deepEqual(before.state.faults(), []);
+    shared.endpoints.set(1005, endpoint(5, 5, 405));
+    const full = maps.open(bpf, kernel, sizes, directory);
+    const last = new World(full, shared);
+    assert.equal([...full.endpoints.entries()].length, 5);
+    assert.deepEqual(dangling(full), []);
+    assert.equal(last.state.faults()[0]?.code, 'MAP_E2BIG');
+    // Those of the map that two had before have one each now.
+    last.remove(1001);
+    last.remove(1002);
+    assert.deepEqual(last.state.faults(), []);
+    assert.equal(full.endpoints.get(1005)!.identity, 405);
+    assert.deepEqual(contents(full, last).endpoints, rebuilt(shared).endpoints);
+  });
+
+  it('is mended where somebody else changed it', () => {
+    const own = maps.open(bpf, kernel);
+    const told = new Told();
+    for (const number of [1, 2, 3]) told.endpoints.set(1000 + number, endpoint(number, number, 400 + number));
+    told.policies.set(1, policy(1, 1));
+    const world = new World(own, told);
+    const expected = contents(own, world);
+    assert.equal(world.check(), 0);
+
+    const one = own.endpoints.get(1001)!;
+    const rules = own.policies.get(one.policyId)!;
+    const [allow] = [...rules.entries()];
+    rules.delete(allow![0]);
+    rules.set({ ...allow![0], identity: 4711 }, allow![1]);
+    own.endpoints.set(1001, { ...one, flags: 0 });
+    own.endpoints.delete(1002);
+    own.endpoints.set(77, one);
+    const [address] = [...own.localAddresses.entries()];
+    own.localAddresses.delete(address![0]);
+    const prefixes = [...own.ipcache4.entries()];
+    own.ipcache4.delete(prefixes[0]![0]);
+    own.ipcache4.set(prefixes[1]![0], { ...prefixes[1]![1], identity: 1 });
+    own.ipcache4.set({ prefixlen: 8, address: Uint8Array.of(10, 0, 0, 0) }, prefixes[1]![1]);
+    own.policies.create(4000, () => {});
+    // Taken away, and replaced by an empty one.
+    const removed = new DataView(new ArrayBuffer(4));
+    removed.setUint32(0, own.endpoints.get(1003)!.policyId, true);
+    bpf.delete(own.policies.fd, removed);
+
+    assert.equal(world.check(), 11);
+    assert.deepEqual(contents(own, world), expected);
+    assert.equal(world.check(), 0);
+    assert.deepEqual(world.state.faults(), []);
+  });
+
+  for (const [name, size] of [
+    ['endpoints', 3],
+    ['local_addresses', 6],
+    ['ipcache4', 4],
+    ['ipcache6', 4],
+    ['policies', 3],
+    ['policy', 2],
+  ] as const)
+    it(`names a map that is full, goes on with the others, and brings in what waited: ${name}`, () => {
+      const own = maps.open(bpf, kernel, { [name]: size });
+      const world = new World(own);
+      world.setPolicy(6, policy(6, 1));
+      for (const number of [1, 2, 3, 4, 5, 6]) world.set(endpoint(number, number, 400 + number));
+      const [fault] = world.state.faults();
+      assert.equal(fault?.code, 'MAP_E2BIG');
+      assert.match(fault?.hint ?? '', new RegExp(`--map-size=${name}=N`));
+      // Addresses of an endpoint that there is no room for, or whose policy has none, are told all the same.
+      if (name !== 'endpoints' && name !== 'policies') assert.deepEqual(dangling(own), [], 'what is there is whole');
+      // Also a process that starts goes on.
+      const next = new World(maps.open(bpf, kernel, { [name]: size }, own.directory), world.told);
+      assert.equal(next.state.faults()[0]?.code, 'MAP_E2BIG');
+      for (const number of [2, 3, 4, 5, 6]) next.remove(1000 + number);
+      next.setPolicy(6, undefined);
+      assert.deepEqual(next.state.faults(), []);
+      assert.deepEqual(contents(own, next), rebuilt(next.told));
+    });
+
   it('never has a generation again that a connection may have been allowed under, over a restart too', () => {
-    const maps = fresh();
+    const own = maps.open(bpf, kernel);
     const seen = new Set<number>();
     const look = () => {
-      const { policyGeneration } = maps.endpoints.get(1001)!;
+      const { policyGeneration } = own.endpoints.get(1001)!;
       assert.ok(!seen.has(policyGeneration), `generation ${policyGeneration} came twice`);
       seen.add(policyGeneration);
     };
     for (let process = 0; process < 3; process++) {
-      const world = new World(maps);
+      const world = new World(own);
       world.set(endpoint(1, 0, 400));
       look();
       for (const group of [0, 1, 2]) {
-        world.engine.setPolicy(policy(0, group));
-        world.state.apply();
+        world.setPolicy(0, policy(0, group));
         look();
       }
       world.set(endpoint(1, 1, 401));
@@ -248,23 +260,24 @@ describe('what the kernel is told', () => {
   });
 
   it('encloses an endpoint that nobody knows yet in both directions', () => {
-    const maps = fresh();
-    new World(maps).set(endpoint(1, 0));
-    const { identity, flags } = maps.endpoints.get(1001)!;
+    const own = maps.open(bpf, kernel);
+    new World(own).set(endpoint(1, 0));
+    const { identity, flags } = own.endpoints.get(1001)!;
     assert.equal(identity, 5);
     assert.equal(flags, EndpointFlag.ingressEnforced | EndpointFlag.egressEnforced);
   });
-
-  it('keeps what a full map has no room for as a fault, and brings it in once there is room', () => {
-    const maps = fresh();
-    const world = new World(maps);
-    for (let number = 1; number <= 40; number++) world.set(endpoint(number, 0, 400));
-    const [fault] = world.state.faults();
-    assert.equal(fault?.code, 'MAP_E2BIG');
-    assert.match(fault?.hint ?? '', /--map-size=local_addresses=N/);
-    assert.equal([...maps.endpoints.entries()].length, 40);
-    for (let number = 1; number <= 20; number++) world.remove(1000 + number);
-    assert.deepEqual(world.state.faults(), []);
-    assert.equal([...maps.localAddresses.entries()].length, 40);
-  });
 });
+
+/** Entries that point at what is not there. */
+function dangling(maps: DatapathMaps): string[] {
+  const policies = new Set(maps.policies.ids());
+  const endpoints = new Map(maps.endpoints.entries());
+  return [
+    ...[...endpoints]
+      .filter(([, { policyId }]) => !policies.has(policyId))
+      .map(([key, { policyId }]) => `endpoint ${key}: policy ${policyId}`),
+    ...[...maps.localAddresses.entries()]
+      .filter(([, { ifindex, endpoint: id }]) => id !== 0 && !endpoints.has(ifindex))
+      .map(([, { ifindex }]) => `address: endpoint ${ifindex}`),
+  ];
+}

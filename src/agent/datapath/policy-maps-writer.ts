@@ -1,6 +1,6 @@
 import { MapReconciler, type PolicyMaps, samePolicyEntry } from '../../datapath/index.ts';
-import type { PolicyKey, PolicyEntry as PolicyValue } from '../../gen/abi.ts';
-import type { Fault } from '../../lib/fault.ts';
+import { type PolicyKey, type PolicyEntry as PolicyValue, PolicyVerdict } from '../../gen/abi.ts';
+import { Fault } from '../../lib/fault.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
 import { policyEntryKey, policyEntryValue } from './encode.ts';
 
@@ -10,6 +10,8 @@ interface Held {
   users: number;
 }
 
+type Pair = readonly [PolicyKey, PolicyValue];
+
 /** Maps that are kept. */
 const mostSpare = 8;
 /** ms after which no program is left that has begun to look into a map for its former endpoint: far more than one packet takes. */
@@ -18,8 +20,9 @@ const restOfSpare = 1000;
 /**
  * A map for each policy that endpoints have; equal ones share it. Putting a map into the map of maps, or taking it out, waits for an RCU
  * grace period (10 ms), so maps that nobody has any more are kept for policies to come. They keep their entries until then: a program
- * that has begun with an endpoint of before must not find less than its policy. Numbers of policies go on from those of the process before, so
- * that endpoints of its maps are never without their policy: the old maps go once nothing points at them any more.
+ * that has begun with an endpoint of before must not find less than its policy. A map of the process before is gone on with where its
+ * endpoints still have one policy in common: then only what differs is written, and what its entries have counted stays. Numbers of others
+ * go on from its numbers, so that endpoints are never without their policy: old maps go once nothing points at them any more.
  */
 export class PolicyMapsWriter {
   readonly #maps: PolicyMaps;
@@ -28,7 +31,10 @@ export class PolicyMapsWriter {
   readonly #former: Set<number>;
   readonly #spare: (Omit<Held, 'users'> & { readonly since: number })[] = [];
   readonly #rest: number;
+  /** Of maps that were taken over: to be removed once all is written. */
+  #stale: (() => void)[] = [];
   #next: number;
+  #mended = 0;
 
   /** @param proxyPort 0: there is no proxy */
   constructor(maps: PolicyMaps, proxyPort: number, rest = restOfSpare) {
@@ -39,15 +45,22 @@ export class PolicyMapsWriter {
     this.#next = Math.max(0, ...this.#former) + 1;
   }
 
-  /** One more user; the map is whole when this returns. @throws Fault where there can be no more maps */
-  acquire(subject: SubjectPolicy): number {
+  /**
+   * One more user; the map has all its entries when this returns.
+   * @param former number of the map of the process before that all of its users may go on with
+   * @throws Fault where there can be no more maps
+   */
+  acquire(subject: SubjectPolicy, former?: number): number {
     const held = this.#held.get(subject);
     if (held !== undefined) {
       held.users++;
       return held.id;
     }
     const entries = this.#pairs(denyFirst([...subject.entries()]));
-    const { id, map } = this.#refill(entries) ?? this.#create(entries);
+    const { id, map } =
+      (former === undefined ? undefined : this.#adopt(former, entries)) ??
+      this.#refill(entries) ??
+      this.#create(entries);
     this.#held.set(subject, { id, map, users: 1 });
     return id;
   }
@@ -59,7 +72,7 @@ export class PolicyMapsWriter {
     this.#held.delete(subject);
     const { id, map } = held;
     if (this.#spare.length < mostSpare) this.#spare.push({ id, map, since: performance.now() });
-    else this.#maps.delete(id);
+    else this.#delete(id);
   }
 
   upsert(subject: SubjectPolicy, entries: readonly PolicyEntry[]): void {
@@ -69,10 +82,56 @@ export class PolicyMapsWriter {
     if (entries.length > 0) this.#held.get(subject)?.map.remove(entries.map(policyEntryKey));
   }
 
-  /** Maps of the process before, which nothing uses now. */
-  dropFormer(): void {
-    for (const id of this.#former) this.#maps.delete(id);
-    this.#former.clear();
+  /** Entries of maps that were taken over and that no policy has any more. */
+  drain(): void {
+    for (const remove of this.#stale.splice(0)) remove();
+  }
+
+  /** Maps of the process before that nothing uses now. */
+  dropFormer(used: ReadonlySet<number>): void {
+    for (const id of [...this.#former]) {
+      if (used.has(id)) continue;
+      this.#former.delete(id);
+      this.#delete(id);
+    }
+  }
+  get hasFormer(): boolean {
+    return this.#former.size > 0;
+  }
+  /** Whether one more policy can be acquired. */
+  get hasRoom(): boolean {
+    return this.#spare.length > 0 || this.size < this.#maps.maxEntries;
+  }
+
+  /**
+   * Makes maps again what they should be, and the map of maps, where somebody else wrote into them; one policy after the other. Answers
+   * how many entries were wrong. @param isCurrent whether a subject's entries are still those of its policy
+   */
+  *check(isCurrent: (subject: SubjectPolicy) => boolean): Generator<void, number> {
+    let mended = 0;
+    for (const [subject, { id, map }] of [...this.#held]) {
+      yield;
+      if (this.#held.get(subject)?.id !== id || !isCurrent(subject)) continue;
+      if (!this.#maps.isInForce(id)) {
+        this.#maps.reinstate(id);
+        mended++;
+      }
+      const { added, changed, removed } = this.#bring(map, this.#pairs(denyFirst([...subject.entries()])));
+      mended += added + changed + removed;
+    }
+    yield;
+    const ours = new Set([...Array.from(this.#held.values(), ({ id }) => id), ...this.spare(), ...this.#former]);
+    for (const id of [...this.#maps.ids()]) {
+      if (ours.has(id)) continue;
+      this.#delete(id);
+      mended++;
+    }
+    this.#mended += mended;
+    return mended;
+  }
+  /** Entries that checks found as they should not be, of all time. */
+  get mended(): number {
+    return this.#mended;
   }
 
   /** Numbers of the maps that nobody has. */
@@ -99,7 +158,7 @@ export class PolicyMapsWriter {
     return Math.max(0, ...Array.from(this.#held.values(), ({ map }) => map.pressure));
   }
 
-  #create(entries: readonly [PolicyKey, PolicyValue][]): Omit<Held, 'users'> {
+  #create(entries: readonly Pair[]): Omit<Held, 'users'> {
     const id = this.#next++;
     let map: Held['map'] | undefined;
     this.#maps.create(id, (empty) => {
@@ -109,8 +168,40 @@ export class PolicyMapsWriter {
     return { id, map: map! };
   }
 
+  /** Undefined where the map is of another size, or cannot be read. */
+  #adopt(id: number, entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
+    if (!this.#former.has(id)) return undefined;
+    try {
+      const there = this.#maps.get(id);
+      if (there?.maxEntries !== this.#maps.entriesEach) return undefined;
+      const map: Held['map'] = new MapReconciler(there, { same: samePolicyEntry });
+      const { stale } = map.takeOver(entries);
+      this.#stale.push(() => map.remove(denyLast(stale)));
+      this.#former.delete(id);
+      return { id, map };
+    } catch (error) {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }
+  }
+
+  #bring(map: Held['map'], entries: readonly Pair[]) {
+    const { added, changed, stale } = map.takeOver(entries);
+    return { added, changed, removed: map.remove(denyLast(stale)) };
+  }
+
+  /** What cannot be deleted is tried again with the next `dropFormer`. */
+  #delete(id: number): void {
+    try {
+      this.#maps.delete(id);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#former.add(id);
+    }
+  }
+
   /** The longest unused map, if it has rested, or there is no room for another one. */
-  #refill(entries: readonly [PolicyKey, PolicyValue][]): Omit<Held, 'users'> | undefined {
+  #refill(entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
     const [oldest] = this.#spare;
     if (oldest === undefined) return undefined;
     const isFull = this.size + this.#spare.length >= this.#maps.maxEntries;
@@ -132,4 +223,10 @@ function denyFirst(entries: readonly PolicyEntry[]): readonly PolicyEntry[] {
   const isDeny = ({ verdict }: PolicyEntry) => verdict === 'deny';
   if (!entries.some(isDeny)) return entries;
   return [...entries.filter(isDeny), ...entries.filter((entry) => !isDeny(entry))];
+}
+
+/** Keys in the order in which they may go. */
+function denyLast(pairs: readonly Pair[]): PolicyKey[] {
+  const isDeny = ([, { verdict }]: Pair) => verdict === PolicyVerdict.deny;
+  return [...pairs.filter((pair) => !isDeny(pair)), ...pairs.filter(isDeny)].map(([key]) => key);
 }

@@ -17,7 +17,8 @@ export class PolicyMaps {
   readonly maxEntries: number;
   readonly #bpf: Bpf;
   readonly #kernel: Kernel;
-  readonly #size: number;
+  /** Most entries of each policy map that is made. */
+  readonly entriesEach: number;
   readonly #open = new Map<number, PolicyMap>();
   readonly #key = new DataView(new ArrayBuffer(4));
   readonly #value = new DataView(new ArrayBuffer(4));
@@ -27,7 +28,7 @@ export class PolicyMaps {
     this.#bpf = bpf;
     this.#kernel = kernel;
     this.fd = fd;
-    this.#size = size;
+    this.entriesEach = size;
     this.maxEntries = bpf.mapInfo(fd).maxEntries;
   }
 
@@ -53,11 +54,11 @@ export class PolicyMaps {
         name: `policy_${id}`,
         keySize: policyKey.size,
         valueSize: policyEntry.size,
-        maxEntries: this.#size,
+        maxEntries: this.entriesEach,
         flags: MapFlag.noPrealloc,
       });
       try {
-        fill(new TypedMap(this.#bpf, `policy_${id}`, fd, policyKey, policyEntry));
+        fill(new TypedMap(this.#bpf, `policy_${id}`, fd, policyKey, policyEntry, 'policy'));
         u32.encode(id, this.#key);
         u32.encode(fd, this.#value);
         this.#bpf.update(this.fd, this.#key, this.#value);
@@ -66,6 +67,27 @@ export class PolicyMaps {
         throw error;
       }
       return this.#keep(id, fd);
+    });
+  }
+
+  /** Whether what programs find under this id is the map that we hold. @throws Fault */
+  isInForce(id: number): boolean {
+    const map = this.#open.get(id);
+    if (map === undefined) return false;
+    return this.#try(id, 'look-up', () => {
+      u32.encode(id, this.#key);
+      return this.#bpf.lookup(this.fd, this.#key, this.#value) && u32.decode(this.#value) === map.info.id;
+    });
+  }
+
+  /** Puts the map that we hold under its id again, where somebody took it away. @throws Fault */
+  reinstate(id: number): void {
+    const map = this.#open.get(id);
+    if (map === undefined) return;
+    this.#try(id, 'update', () => {
+      u32.encode(id, this.#key);
+      u32.encode(map.fd, this.#value);
+      this.#bpf.update(this.fd, this.#key, this.#value);
     });
   }
 
@@ -94,7 +116,7 @@ export class PolicyMaps {
 
   #keep(id: number, fd: number): PolicyMap {
     this.#forget(id);
-    const map: PolicyMap = new TypedMap(this.#bpf, `policy_${id}`, fd, policyKey, policyEntry);
+    const map: PolicyMap = new TypedMap(this.#bpf, `policy_${id}`, fd, policyKey, policyEntry, 'policy');
     this.#open.set(id, map);
     return map;
   }

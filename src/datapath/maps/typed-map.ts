@@ -27,12 +27,17 @@ export class TypedMap<K, V> {
   readonly keyLayout: Layout<K>;
   readonly valueLayout: Layout<V>;
   readonly #bpf: Bpf;
+  readonly #flag: string;
   readonly #key: DataView;
   readonly #value: DataView;
 
-  /** @throws Fault MAP_LAYOUT where the map has keys or values of another size */
-  constructor(bpf: Bpf, name: string, fd: number, keyLayout: Layout<K>, valueLayout: Layout<V>) {
+  /**
+   * @param flag what its size is given by: `--map-size=FLAG=N`
+   * @throws Fault MAP_LAYOUT where the map has keys or values of another size
+   */
+  constructor(bpf: Bpf, name: string, fd: number, keyLayout: Layout<K>, valueLayout: Layout<V>, flag = name) {
     this.#bpf = bpf;
+    this.#flag = flag;
     this.name = name;
     this.fd = fd;
     this.keyLayout = keyLayout;
@@ -126,8 +131,8 @@ export class TypedMap<K, V> {
     return written;
   }
 
-  /** Answers how many of the keys there were. @throws Fault */
-  deleteMany(keys: Iterable<K>): number {
+  /** Answers how many of the keys there were; what could not be deleted goes to `refused`. */
+  deleteMany(keys: Iterable<K>, refused: (key: K, fault: Fault) => void): number {
     let deleted = 0;
     for (const batch of chunks(keys, batchSize)) {
       for (let from = 0; from < batch.length; ) {
@@ -136,9 +141,11 @@ export class TypedMap<K, V> {
         const { count, errno } = this.#bpf.deleteBatch(this.fd, encoded, rest);
         deleted += count;
         from += count;
-        // The one at which it stopped was not there.
-        if (errno === ENOENT) from++;
-        else if (errno !== 0) throw this.#fault('delete', errno);
+        if (errno === 0) continue;
+        // It stops at the first that fails. One that is not there is deleted.
+        assert(from < batch.length, `map ${this.name}: a batch that failed after its end`);
+        const key = batch[from++] as K;
+        if (errno !== ENOENT) refused(key, this.#fault('delete', errno));
       }
     }
     return deleted;
@@ -188,7 +195,7 @@ export class TypedMap<K, V> {
     const full = name === 'E2BIG' || name === 'ENOSPC';
     return new Fault(full ? 'MAP_E2BIG' : `MAP_${name}`, `map ${this.name}: ${what}: ${full ? 'E2BIG' : name}`, {
       ...(cause === undefined ? {} : { cause }),
-      ...(full ? { hint: `it is full at ${this.maxEntries} entries: raise --map-size=${this.name}=N` } : {}),
+      ...(full ? { hint: `it is full at ${this.maxEntries} entries: raise --map-size=${this.#flag}=N` } : {}),
     });
   }
 }

@@ -1,5 +1,6 @@
 import { Fault } from '../../lib/fault.ts';
 import type { Refusal, TypedMap } from '../maps/index.ts';
+import { type Desired, keyNames } from './desired.ts';
 
 export interface ReconcileOptions<V> {
   /**
@@ -14,96 +15,126 @@ export interface ReconcileReport {
   readonly removed: number;
 }
 
+/** Entries that are looked at in one go: a few milliseconds. */
+const checkedAtOnce = 1024;
+
 /**
  * Keeps one map as it should be, writing only what differs. It knows how many entries there are, not which: what is wanted is
  * kept by who wants it. What the kernel refuses (a full map, most of all) is remembered, reported as `fault`, and tried again when
- * there is room; everything else goes on.
+ * there is room, and with each check; everything else goes on.
  */
 export class MapReconciler<K, V> {
   readonly map: TypedMap<K, V>;
   readonly #same: ((wanted: V, found: V) => boolean) | undefined;
   readonly #refused = new Map<string, { key: K; value: V; fault: Fault }>();
-  readonly #key: DataView;
+  readonly #undeleted = new Map<string, { key: K; fault: Fault }>();
+  readonly #name: (key: K) => string;
+  readonly #value: DataView;
   #size = 0;
+  #errors = 0;
+  #mended = 0;
+  /** Rises with each write, so that a check knows whether it saw the map at rest. */
+  #writes = 0;
 
   constructor(map: TypedMap<K, V>, { same }: ReconcileOptions<V> = {}) {
     this.map = map;
     this.#same = same;
-    this.#key = new DataView(new ArrayBuffer(map.keyLayout.size));
+    this.#name = keyNames(map.keyLayout);
+    this.#value = new DataView(new ArrayBuffer(map.valueLayout.size));
   }
 
   /** Entries in the kernel's map. */
   get size(): number {
     return this.#size;
   }
-
   /** 1: full. */
   get pressure(): number {
     return this.#size / this.map.maxEntries;
   }
-
   /** Entries that are wanted, and not in force. */
   get refused(): number {
     return this.#refused.size;
   }
-
   /** Each of these, and why it is not. */
   refusals(): Iterable<Refusal<K, V>> {
     return this.#refused.values();
   }
+  /** Writes and removals that the kernel refused, of all time. */
+  get errors(): number {
+    return this.#errors;
+  }
+  /** Entries that checks found as they should not be, of all time. */
+  get mended(): number {
+    return this.#mended;
+  }
 
-  /** Why some are not in force. */
+  /** Why some are not in force, or still are. */
   get fault(): Fault | undefined {
-    const first = this.#refused.values().next().value;
+    const isRefused = this.#refused.size > 0;
+    const all = isRefused ? this.#refused : this.#undeleted;
+    const first = all.values().next().value;
     if (first === undefined) return undefined;
     const { code, message, hint } = first.fault;
-    const text = this.#refused.size === 1 ? message : `${message} (${this.#refused.size} entries are not in force)`;
+    const what = isRefused ? 'entries are not in force' : 'entries are still there';
+    const text = all.size === 1 ? message : `${message} (${all.size} ${what})`;
     return new Fault(code, text, { cause: first.fault, ...(hint === undefined ? {} : { hint }) });
   }
 
   /**
-   * Makes the map hold this and nothing else, whatever was in it: at the start, and where somebody else may have written.
-   * Writes first, then removes.
+   * Makes the map hold this and nothing else, whatever was in it. Writes first, then removes.
    * @throws Fault where the map cannot be read
    */
   replace(wanted: Iterable<readonly [K, V]>): ReconcileReport {
+    const { added, changed, stale } = this.takeOver(wanted);
+    return { added, changed, removed: this.remove(stale.map(([key]) => key)) };
+  }
+
+  /**
+   * Makes the map hold this, whatever was in it, writing in the order given; what it should not hold is `stale`, and the caller's to
+   * remove.
+   * @throws Fault where the map cannot be read
+   */
+  takeOver(
+    wanted: Iterable<readonly [K, V]>,
+  ): Pick<ReconcileReport, 'added' | 'changed'> & { readonly stale: readonly (readonly [K, V])[] } {
     const missing = new Map<string, readonly [K, V]>();
-    for (const pair of wanted) missing.set(this.#textOf(pair[0]), pair);
-    const differing: (readonly [K, V])[] = [];
-    const stale = new Map<string, K>();
+    for (const pair of wanted) missing.set(this.#name(pair[0]), pair);
+    const differing = new Set<string>();
+    const stale = new Map<string, readonly [K, V]>();
     const seen = new Set<string>();
     for (const [key, found] of this.map.entries()) {
-      const text = this.#textOf(key);
+      const text = this.#name(key);
       // A hash map that somebody writes to may show an entry twice.
       if (seen.has(text)) continue;
       seen.add(text);
       const pair = missing.get(text);
-      if (pair === undefined) stale.set(text, key);
-      else {
-        missing.delete(text);
-        if (!this.#isSame(pair[1], found)) differing.push(pair);
-      }
+      if (pair === undefined) stale.set(text, [key, found]);
+      else if (this.#isSame(pair[1], found)) missing.delete(text);
+      else differing.add(text);
     }
     this.#size = seen.size;
     this.#refused.clear();
-    const changed = this.#write(differing);
-    const added = this.#write(missing.values());
-    this.#size += added;
-    const removed = this.remove(stale.values());
-    return { added, changed, removed };
+    this.#undeleted.clear();
+    this.#writes++;
+    const written = this.map.setMany(missing.values(), ({ key, value, fault }) => this.#refuse(key, value, fault));
+    const unchanged = [...this.#refused.keys()].filter((text) => differing.has(text)).length;
+    const changed = differing.size - unchanged;
+    this.#size += written - changed;
+    return { added: written - changed, changed, stale: [...stale.values()] };
   }
 
   /** Writes these, and nothing else. Answers how many are in force. */
   upsert(pairs: Iterable<readonly [K, V]>): number {
     let written = 0;
     for (const [key, value] of pairs) {
+      this.#writes++;
       try {
         if (this.map.set(key, value)) this.#size++;
         this.#forgive(key);
         written++;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
-        this.#refused.set(this.#textOf(key), { key, value, fault: error });
+        this.#refuse(key, value, error);
       }
     }
     return written;
@@ -113,42 +144,105 @@ export class MapReconciler<K, V> {
   remove(keys: Iterable<K>): number {
     const list = Array.isArray(keys) ? (keys as readonly K[]) : [...keys];
     for (const key of list) this.#forgive(key);
-    const removed = this.map.deleteMany(list);
-    this.#size -= removed;
+    const removed = this.#delete(list);
     if (removed > 0) this.retry();
     return removed;
   }
 
-  /** Tries again what was refused. Answers how many of these are in force now. */
+  /** Tries again what was refused. Answers how many entries are in force now that were not. */
   retry(): number {
+    if (this.#undeleted.size > 0) {
+      const keys = Array.from(this.#undeleted.values(), ({ key }) => key);
+      this.#undeleted.clear();
+      this.#delete(keys);
+    }
     if (this.#refused.size === 0) return 0;
     return this.upsert(Array.from(this.#refused.values(), ({ key, value }) => [key, value] as const));
   }
 
-  #write(pairs: Iterable<readonly [K, V]>): number {
-    return this.map.setMany(pairs, ({ key, value, fault }) => {
-      this.#refused.set(this.#textOf(key), { key, value, fault });
+  /**
+   * Reads the map back and makes it what is desired, where somebody else wrote into it. Answers how many entries that were. Stops
+   * after each part; see `Stage.check`.
+   * @throws Fault where the map cannot be read
+   */
+  *check(desired: Desired<K, V>): Generator<void, number> {
+    this.retry();
+    const writes = this.#writes;
+    const foreign: K[] = [];
+    let seen = 0;
+    let mended = 0;
+    for (const { keys, values, count } of this.map.batches(checkedAtOnce)) {
+      const differing: (readonly [K, V])[] = [];
+      for (let index = 0; index < count; index++) {
+        const key = this.map.keyLayout.decode(keys, index * this.map.keyLayout.size);
+        const wanted = desired.get(key);
+        if (wanted === undefined) foreign.push(key);
+        else {
+          seen++;
+          if (!this.#isFound(wanted, values, index * this.map.valueLayout.size)) differing.push([key, wanted]);
+        }
+      }
+      this.upsert(differing);
+      mended += differing.length;
+      yield;
+    }
+    const isAtRest = this.#writes === writes;
+    // Not before the end: the kernel goes on from the last key that it gave.
+    mended += this.remove(foreign.filter((key) => desired.get(key) === undefined));
+    // Where nobody wrote meanwhile, numbers say whether one is missing; where somebody did, each is asked for.
+    if (isAtRest) this.#size = seen + this.#undeleted.size;
+    if (!isAtRest || seen !== desired.size - this.refused) mended += yield* this.#fillIn(desired);
+    this.#mended += mended;
+    return mended;
+  }
+
+  *#fillIn(desired: Desired<K, V>): Generator<void, number> {
+    let mended = 0;
+    let at = 0;
+    for (const [key] of desired.entries()) {
+      if (++at % checkedAtOnce === 0) yield;
+      const wanted = desired.get(key);
+      if (wanted === undefined || this.#refused.has(this.#name(key)) || this.map.get(key) !== undefined) continue;
+      mended += this.upsert([[key, wanted]]);
+    }
+    this.#size = at - this.refused + this.#undeleted.size;
+    return mended;
+  }
+
+  #delete(keys: readonly K[]): number {
+    this.#writes += keys.length;
+    const removed = this.map.deleteMany(keys, (key, fault) => {
+      this.#errors++;
+      this.#undeleted.set(this.#name(key), { key, fault });
     });
+    this.#size -= removed;
+    return removed;
+  }
+
+  #refuse(key: K, value: V, fault: Fault): void {
+    this.#errors++;
+    this.#refused.set(this.#name(key), { key, value, fault });
   }
 
   /** Naming a key costs as much as writing it does: only where some were refused. */
   #forgive(key: K): void {
-    if (this.#refused.size > 0) this.#refused.delete(this.#textOf(key));
+    if (this.#refused.size > 0) this.#refused.delete(this.#name(key));
+    if (this.#undeleted.size > 0) this.#undeleted.delete(this.#name(key));
   }
 
   #isSame(wanted: V, found: V): boolean {
     if (this.#same) return this.#same(wanted, found);
-    const { valueLayout } = this.map;
-    const [a, b] = [wanted, found].map((value) => {
-      const view = new DataView(new ArrayBuffer(valueLayout.size));
-      valueLayout.encode(value, view);
-      return Buffer.from(view.buffer);
-    }) as [Buffer, Buffer];
-    return a.equals(b);
+    this.map.valueLayout.encode(found, this.#value);
+    const bytes = Buffer.from(this.#value.buffer.slice(0));
+    this.map.valueLayout.encode(wanted, this.#value);
+    return bytes.equals(Buffer.from(this.#value.buffer));
   }
 
-  #textOf(key: K): string {
-    this.map.keyLayout.encode(key, this.#key);
-    return Buffer.from(this.#key.buffer).toString('latin1');
+  #isFound(wanted: V, values: DataView, at: number): boolean {
+    const { valueLayout } = this.map;
+    if (this.#same) return this.#same(wanted, valueLayout.decode(values, at));
+    valueLayout.encode(wanted, this.#value);
+    const found = Buffer.from(values.buffer, values.byteOffset + at, valueLayout.size);
+    return found.equals(Buffer.from(this.#value.buffer));
   }
 }

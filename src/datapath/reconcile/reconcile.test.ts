@@ -14,9 +14,11 @@ import { type Bpf, MapType } from '../sys/bpf-calls.ts';
 import { openKernel } from '../sys/kernel.ts';
 import type { Kernel } from '../sys/kernel-calls.ts';
 import { openBpf } from '../sys/libbpf.ts';
+import { CollectionEntries, mapEntry } from './collection-entries.ts';
 import { ConntrackCollector, collectConntrack } from './conntrack-collector.ts';
+import { DesiredEntries } from './desired.ts';
 import { MapReconciler } from './map-reconciler.ts';
-import { reconcileMap } from './reconcile-map.ts';
+import { MapStage } from './map-stage.ts';
 
 describe('reconcile', () => {
   let bpf: Bpf;
@@ -98,10 +100,16 @@ describe('reconcile', () => {
     fc.assert(
       fc.property(turns, fc.dictionary(fc.constantFrom('0', '5', '40'), fc.nat(3)), (plan, before) => {
         const store = new Store({ schedule: () => {} });
-        const table = store.table<{ key: number; value: number }>('wanted');
+        const { table, wanted } = itemsOf(store);
         const map = newMap(64, u32, u64);
         for (const [key, value] of Object.entries(before)) map.set(Number(key), BigInt(value));
-        const { reconciler } = reconcileMap(table, map, { entry: ({ key, value }) => [key, BigInt(value)] });
+        const stage = new MapStage(map, new CollectionEntries(wanted, u32));
+        const apply = () => {
+          store.flush();
+          stage.fill();
+          stage.drain();
+        };
+        apply();
         for (const turn of plan) {
           for (const step of turn) {
             // Each item has keys of its own: item and half.
@@ -109,13 +117,12 @@ describe('reconcile', () => {
               table.set(`${step.item}`, { key: step.item * 2 + (step.key % 2), value: step.value });
             else table.delete(`${step.item}`);
           }
-          store.flush();
-          const wanted = new Map(Array.from(table.values(), ({ key, value }) => [key, BigInt(value)]));
-          assert.deepEqual(contents(map), wanted);
-          assert.equal(reconciler.size, wanted.size);
+          apply();
+          const now = new Map(Array.from(table.values(), ({ key, value }) => [key, BigInt(value)]));
+          assert.deepEqual(contents(map), now);
+          assert.equal(stage.reconciler.size, now.size);
         }
-        const again = reconciler.replace(Array.from(table.values(), ({ key, value }) => [key, BigInt(value)] as const));
-        assert.deepEqual(again, { added: 0, changed: 0, removed: 0 });
+        assert.equal(all(stage.check()), 0);
         kernel.close(maps.pop() as number);
       }),
       { numRuns: 60 },
@@ -124,14 +131,85 @@ describe('reconcile', () => {
 
   it('a key that goes from one item to another in one turn stays', () => {
     const store = new Store({ schedule: () => {} });
-    const table = store.table<number>('wanted');
-    table.set('a', 7);
-    const map = newMap(8, u32, u64);
-    reconcileMap(table, map, { entry: (key) => [key, 1n] });
-    table.delete('a');
-    table.set('b', 7);
+    const { table, wanted } = itemsOf(store);
+    table.set('a', { key: 7, value: 1 });
     store.flush();
-    assert.deepEqual(contents(map), new Map([[7, 1n]]));
+    const map = newMap(8, u32, u64);
+    const stage = new MapStage(map, new CollectionEntries(wanted, u32));
+    stage.fill();
+    table.delete('a');
+    table.set('b', { key: 7, value: 2 });
+    store.flush();
+    stage.fill();
+    assert.equal(map.get(7), 2n);
+    stage.drain();
+    assert.deepEqual(contents(map), new Map([[7, 2n]]));
+  });
+
+  it('what somebody else writes, changes or removes is found and mended, whatever else happens meanwhile', () => {
+    const key = fc.nat(40);
+    const meddling = fc.array(fc.record({ at: fc.nat(3), key, value: fc.option(fc.nat(3), { nil: undefined }) }));
+    const own = fc.array(fc.record({ at: fc.nat(3), key, value: fc.option(fc.nat(3), { nil: undefined }) }));
+    fc.assert(
+      fc.property(fc.uniqueArray(key), meddling, own, (wanted, meddled, changed) => {
+        const map = newMap(64, u32, u64);
+        const desired = new DesiredEntries<number, bigint>(u32);
+        const stage = new MapStage(map, desired);
+        for (const one of wanted) desired.set(one, 1n);
+        const apply = () => {
+          stage.fill();
+          stage.drain();
+        };
+        apply();
+        const meddle = (at: number) => {
+          for (const step of meddled.filter((one) => one.at === at))
+            if (step.value === undefined) map.delete(step.key);
+            else map.set(step.key, BigInt(step.value));
+          for (const step of changed.filter((one) => one.at === at))
+            if (step.value === undefined) desired.delete(step.key);
+            else desired.set(step.key, BigInt(step.value));
+          apply();
+        };
+        // What comes while a check is under way is mended by the next one at the latest.
+        const walk = stage.check();
+        for (let at = 0; at < 4; at++) {
+          meddle(at);
+          walk.next();
+        }
+        all(walk);
+        all(stage.check());
+        assert.deepEqual(contents(map), new Map(desired.entries()));
+        assert.equal(stage.reconciler.size, desired.size);
+        assert.equal(all(stage.check()), 0);
+        kernel.close(maps.pop() as number);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('what the kernel does not let one remove is a fault, and is tried again', () => {
+    const map = newMap(8, u32, u64);
+    const desired = new DesiredEntries<number, bigint>(u32);
+    const stage = new MapStage(map, desired);
+    for (const key of [1, 2, 3]) desired.set(key, 0n);
+    stage.fill();
+    const deleteBatch = bpf.deleteBatch;
+    // As a map that is frozen, or a kernel without memory, answers.
+    bpf.deleteBatch = () => ({ count: 0, errno: 12 });
+    try {
+      desired.delete(1);
+      desired.delete(2);
+      stage.fill();
+      stage.drain();
+    } finally {
+      bpf.deleteBatch = deleteBatch;
+    }
+    assert.equal(stage.reconciler.fault?.message, 'map test: delete: ENOMEM (2 entries are still there)');
+    assert.deepEqual([stage.reconciler.size, stage.reconciler.errors], [3, 2]);
+    all(stage.check());
+    assert.equal(stage.reconciler.fault, undefined);
+    assert.deepEqual(contents(map), new Map([[3, 0n]]));
+    assert.equal(stage.reconciler.size, 1);
   });
 
   it('connections whose time is over are removed, others stay', async () => {
@@ -203,4 +281,22 @@ function entry(expiresAt: bigint): ConntrackEntry {
   const view = new DataView(new ArrayBuffer(conntrackEntry.size));
   view.setBigUint64(conntrackEntry.offsets.expiresAt, expiresAt, true);
   return conntrackEntry.decode(view);
+}
+
+/** Items whose entries a map should have. */
+function itemsOf(store: Store) {
+  const table = store.table<{ key: number; value: number }>('items');
+  const wanted = store.derive(table, {
+    name: 'entries',
+    map: (_fetch, { key, value }) => [mapEntry(u32, key, BigInt(value))],
+  });
+  return { table, wanted };
+}
+
+/** To its end. */
+function all<T>(walk: Generator<void, T>): T {
+  for (;;) {
+    const step = walk.next();
+    if (step.done) return step.value;
+  }
 }

@@ -1,0 +1,42 @@
+/**
+ * A part of what the kernel is told, with its place among the others. Make before break: first every stage fills, in their order, so
+ * that what an entry points at is there before the entry is; then every stage drains, in the reverse order, so that nothing goes
+ * that something still points at.
+ */
+export interface Stage {
+  /** Writes what is new and what changed; the first time, whatever the kernel lacks. */
+  fill(): void;
+  /** Removes what nothing wants any more; the first time, whatever the kernel has besides. */
+  drain(): void;
+  /**
+   * Reads back what the kernel has and mends it; answers how many entries were not as they should be. It stops after each part of
+   * the work, for others to get their turn; before it goes on, all that is wanted must have been filled and drained.
+   */
+  check(): Generator<void, number>;
+}
+
+/** Stages one after the other, as one. */
+export class Stages implements Stage {
+  readonly #stages: readonly Stage[];
+
+  constructor(stages: readonly Stage[]) {
+    this.#stages = stages;
+  }
+
+  run(): void {
+    this.fill();
+    this.drain();
+  }
+
+  fill(): void {
+    for (const stage of this.#stages) stage.fill();
+  }
+  drain(): void {
+    for (const stage of this.#stages.toReversed()) stage.drain();
+  }
+  *check(): Generator<void, number> {
+    let mended = 0;
+    for (const stage of this.#stages) mended += yield* stage.check();
+    return mended;
+  }
+}
