@@ -2,8 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { askRest } from '../src/cli/rest-client.ts';
 import { type DatapathRig, type LabNode, type LabPod, startDatapathRig } from './support/datapath-rig.ts';
 import { until } from './support/until.ts';
+
+interface IpamAnswer {
+  readonly address: { readonly ipv4: string; readonly ipv6: string };
+}
 
 const families = ['ipv4', 'ipv6'] as const;
 /** ms; a client that hears nothing gives up after this. */
@@ -117,5 +122,37 @@ describe('addresses of pods, while the agent is killed again and again', functio
       if (op === 'drop') held.delete(address!);
     }
     assert.deepEqual([...held.keys()].sort(), pods.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).sort());
+  });
+});
+
+describe('addresses that a tool asked the agent for', function () {
+  this.timeout(120_000);
+  let rig: DatapathRig;
+  before(async () => {
+    rig = await startDatapathRig();
+  });
+  after(() => rig?.stop());
+
+  it('stay its own while the agent is killed and started anew, until it gives them back', async () => {
+    const node = rig.nodes[0]!;
+    const lend = async () => (await askRest<IpamAnswer>(node, '/ipam?owner=tool', { method: 'POST' }))!.address;
+    const own = [await lend(), await lend()];
+    await node.kill();
+    await node.start();
+    own.push(await lend());
+    const pods = [await node.addPod('one'), await node.addPod('two')];
+    const all = [...own, ...pods].flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
+    assert.equal(new Set(all).size, 10, `${all}`);
+    const allocations = async () =>
+      (await askRest<{ ipam: { allocations: Record<string, string> } }>(node, '/healthz'))!.ipam.allocations;
+    assert.deepEqual(Object.keys(await allocations()).sort(), all.sort());
+    await askRest(node, `/ipam/${own[0]!.ipv4}`, { method: 'DELETE' });
+    await askRest(node, '/ipam/tool', { method: 'DELETE' });
+    assert.deepEqual(Object.values(await allocations()).sort(), [
+      'default/one',
+      'default/one',
+      'default/two',
+      'default/two',
+    ]);
   });
 });

@@ -3,6 +3,7 @@ import type { DatapathMaps, Netlink, Programs } from '../../datapath/index.ts';
 import type { Tables } from '../../mesh/inputs.ts';
 import type { PolicyEngine } from '../../network/policy/index.ts';
 import type { Ipcache } from '../../network/routing/index.ts';
+import type { AddressLoans } from '../ipam/address-loans.ts';
 import type { AgentIpam } from '../ipam/agent-ipam.ts';
 import { type DatapathView, type NodeHealth, nodeView, type RuntimeConfig } from '../rest/index.ts';
 import type { ClusterPeers } from './cluster-peers.ts';
@@ -28,6 +29,7 @@ export interface ViewedParts {
   readonly host?: ManagedEndpoint;
   readonly peers: ClusterPeers;
   readonly ipam: AgentIpam;
+  readonly loans: AddressLoans;
   readonly maps: DatapathMaps;
   readonly programs: Programs;
   readonly publisher: Publisher;
@@ -43,10 +45,10 @@ export interface ViewedParts {
 
 export function datapathView(parts: ViewedParts): DatapathView {
   const { options, engine, state, manager, peers, netlink, host } = parts;
-  const { version, tables, ipcache, ipam, maps, metrics, localPolicies } = parts;
+  const { version, tables, ipcache, ipam, maps, metrics, localPolicies, loans } = parts;
   return nodeView({
     ...{ version, cluster: options.cluster, node: options.node, tables, engine, ipcache, ipam, maps, metrics },
-    localPolicies,
+    ...{ localPolicies, loans },
     routing: options.routing,
     trace: (query) => engine.trace(query),
     endpoints: {

@@ -21,6 +21,7 @@ import { ClusterPools } from '../../network/ipam/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { Ipcache, tunnelEndpointOf } from '../../network/routing/index.ts';
 import type { Store } from '../../store/index.ts';
+import { AddressLoans } from '../ipam/address-loans.ts';
 import { AgentIpam } from '../ipam/agent-ipam.ts';
 import { Parts } from '../parts/parts.ts';
 import type { DatapathView, RestListener, RuntimeConfig } from '../rest/index.ts';
@@ -135,6 +136,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
       bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     }),
   );
+  const loans = parts.add('addresses lent', new AddressLoans({ ipam, log }));
   parts.add(
     'local node',
     new LocalNode({
@@ -199,7 +201,8 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   configure({});
   const onDevices = onPodsAndDevices.attachDevices(devices, tunnel?.link);
   manager.restored(kept);
-  ipam.restored(kept.map(({ key }) => key));
+  ipam.restored([...kept.map(({ key }) => key), ...loans.owners()]);
+  loans.resume();
   // Filters, where there are no links, are found on their devices only.
   onPodsAndDevices.prune(
     onDevices,
@@ -257,6 +260,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
         manager,
         peers,
         ipam,
+        loans,
         maps,
         programs,
         publisher,

@@ -88,8 +88,13 @@ export class AgentIpam implements Ipam {
     if (entries.length > 0) this.#changed();
   }
 
-  release(owner: string): readonly string[] {
-    return this.#drop(this.#node.planRelease(owner));
+  handOver(address: string, owner: string, { description }: Pick<AllocateOptions, 'description'> = {}): void {
+    this.#commit(this.#node.planHandOver(address, owner, description));
+    this.#changed();
+  }
+
+  release(owner: string, address?: string): readonly string[] {
+    return this.#drop(this.#node.planRelease(owner, address));
   }
 
   restored(owners: Iterable<string>): readonly string[] {

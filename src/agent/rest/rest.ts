@@ -15,10 +15,10 @@ import type { DatapathView } from './view/datapath-view.ts';
 
 /** The API's listener: for `serveApi` (the agent's own socket), and for `serveRest` (a socket where other tools look for one). */
 export function createRest(view: DatapathView, log: Log): RestListener {
-  return createRouter(restRoutes(view, log), log);
+  return createRouter(restRoutes(view), log);
 }
 
-export function restRoutes(view: DatapathView, log: Log): Route[] {
+export function restRoutes(view: DatapathView): Route[] {
   return [
     ...clusterNodeRoutes(view),
     ...configRoutes(view),
@@ -26,7 +26,7 @@ export function restRoutes(view: DatapathView, log: Log): Route[] {
     ...healthRoutes(view),
     ...identityRoutes(view),
     ...ipRoutes(view),
-    ...ipamRoutes(view, log),
+    ...ipamRoutes(view),
     ...mapRoutes(view),
     ...metricsRoutes(view),
     ...monitorRoutes(view),

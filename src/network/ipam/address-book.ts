@@ -6,6 +6,7 @@ export interface Holding extends IpAddress {
   readonly text: string;
   readonly owner: string;
   readonly description: string;
+  readonly expires?: number;
 }
 
 /** A Pod CIDR of this node, and what of it is left. */
@@ -85,11 +86,14 @@ export class AddressBook {
   }
 
   /** The caller has seen that nobody has it. */
-  take(address: IpAddress, owner: string, description: string): void {
+  take(address: IpAddress, { owner, description, expires }: Omit<Holding, 'text' | keyof IpAddress>): void {
     const { family, value } = address;
     const there = this.#holdings[family].get(value);
     if (there !== undefined) throw new Error(`bug: ${there.text} is ${there.owner}'s and was to be ${owner}'s as well`);
-    const holding = { family, value, text: formatIp(address), owner, description };
+    const holding: Holding = {
+      ...{ family, value, text: formatIp(address), owner, description },
+      ...(expires === undefined ? {} : { expires }),
+    };
     this.#holdings[family].set(value, holding);
     const others = this.#byOwner.get(owner);
     if (others === undefined) this.#byOwner.set(owner, [holding]);

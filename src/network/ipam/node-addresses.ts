@@ -84,7 +84,7 @@ export class NodeAddresses {
   planAllocate(
     owner: string,
     families: readonly IpFamily[],
-    { description }: AllocateOptions = {},
+    { description, expires }: AllocateOptions = {},
   ): { readonly entries: RecordEntry[]; readonly missing?: IpFamily } {
     const entries: RecordEntry[] = [];
     for (const family of new Set(families)) {
@@ -92,7 +92,7 @@ export class NodeAddresses {
       if (this.#book.heldBy(owner).some((each) => each.family === family)) continue;
       const found = this.#book.firstFree(family);
       if (found === undefined) return { entries: [], missing: family };
-      entries.push(takeEntry(found.address, owner, description, found.cidr.text));
+      entries.push(takeEntry(found.address, { owner, description, expires, cidr: found.cidr.text }));
     }
     return { entries };
   }
@@ -114,11 +114,16 @@ export class NodeAddresses {
           { hint: `Pod CIDRs: ${this.#book.cidrs.map(({ cidr }) => cidr.text).join(', ') || 'none'}` },
         );
     }
-    return [takeEntry(address, owner, description)];
+    return [takeEntry(address, { owner, description })];
   }
 
-  planRelease(owner: string): RecordEntry[] {
-    return this.#book.heldBy(owner).map(({ text }) => ({ op: 'drop', address: text }));
+  planHandOver(text: string, owner: string, description?: string): RecordEntry[] {
+    return [{ op: 'drop', address: text }, takeEntry(addressOf(text), { owner, description })];
+  }
+
+  planRelease(owner: string, address?: string): RecordEntry[] {
+    const held = this.#book.heldBy(owner).filter(({ text }) => address === undefined || text === address);
+    return held.map(({ text }) => ({ op: 'drop', address: text }));
   }
 
   /** Everybody else's addresses go. */
@@ -140,7 +145,8 @@ export class NodeAddresses {
     switch (entry.op) {
       case 'take': {
         const address = addressOf(entry.address);
-        this.#book.take(address, entry.owner, entry.description ?? entry.owner);
+        const { owner, description = owner, expires } = entry;
+        this.#book.take(address, { owner, description, ...(expires === undefined ? {} : { expires }) });
         if (entry.cidr !== undefined) this.#book.passed(entry.cidr, address);
         return;
       }
@@ -163,7 +169,7 @@ export class NodeAddresses {
   /** The state in as few entries as make it again. */
   entries(): RecordEntry[] {
     return [
-      ...this.#book.holdings().map((each) => takeEntry(each, each.owner, each.description)),
+      ...this.#book.holdings().map((each) => takeEntry(each, each)),
       ...[...this.#book.lastGiven()].map(([cidr, value]): RecordEntry => {
         const family = cidr.includes(':') ? 6 : 4;
         return { op: 'passed', cidr, address: formatIp({ family, value }) };
@@ -202,9 +208,10 @@ export class NodeAddresses {
         total,
         used,
       })),
-      allocations: this.#book
-        .holdings()
-        .map(({ text, family, owner, description }) => ({ address: text, family, owner, description })),
+      allocations: this.#book.holdings().map(({ text, family, owner, description, expires }) => ({
+        ...{ address: text, family, owner, description },
+        ...(expires === undefined ? {} : { expires }),
+      })),
     };
   }
 
@@ -230,12 +237,20 @@ function addressOf(text: string): IpAddress {
   return address;
 }
 
-function takeEntry(address: IpAddress, owner: string, description?: string, cidr?: string): RecordEntry {
+function takeEntry(address: IpAddress, { owner, description, expires, cidr }: TakeOptions): RecordEntry {
   return {
     op: 'take',
     address: formatIp(address),
     owner,
     ...(description === undefined || description === owner ? {} : { description }),
     ...(cidr === undefined ? {} : { cidr }),
+    ...(expires === undefined ? {} : { expires }),
   };
+}
+
+interface TakeOptions {
+  readonly owner: string;
+  readonly description?: string | undefined;
+  readonly expires?: number | undefined;
+  readonly cidr?: string;
 }

@@ -12,6 +12,7 @@ export type RecordEntry =
       readonly owner: string;
       readonly description?: string;
       readonly cidr?: string;
+      readonly expires?: number;
     }
   | { readonly op: 'drop'; readonly address: string }
   /** The address was the last that was given out of this CIDR. */
@@ -24,7 +25,7 @@ export type RecordEntry =
 /** Undefined for anything that is no entry. */
 export function parseEntry(value: unknown): RecordEntry | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { op, address, owner, description, cidr } = value as Readonly<Record<string, unknown>>;
+  const { op, address, owner, description, cidr, expires } = value as Readonly<Record<string, unknown>>;
   const isText = (each: unknown): each is string => typeof each === 'string' && each !== '';
   const isAddress = (each: unknown): each is string => isText(each) && parseIp(each) !== undefined;
   switch (op) {
@@ -36,6 +37,7 @@ export function parseEntry(value: unknown): RecordEntry | undefined {
         owner,
         ...(isText(description) ? { description } : {}),
         ...(isText(cidr) ? { cidr } : {}),
+        ...(typeof expires === 'number' ? { expires } : {}),
       };
     case 'drop':
       return isAddress(address) ? { op, address } : undefined;

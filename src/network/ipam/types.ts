@@ -18,6 +18,8 @@ export interface Allocation {
 export interface AllocateOptions {
   /** What people are shown in place of the owner: `default/web-0`. */
   readonly description?: string;
+  /** ms since the epoch: kept with the addresses, for who gave them out. Nothing ends by itself. */
+  readonly expires?: number;
   /** Ends a wait for Pod CIDRs. */
   readonly signal?: AbortSignal;
 }
@@ -55,10 +57,15 @@ export interface Ipam {
    */
   claim(address: string, owner: string, options?: ClaimOptions): void;
   /**
-   * All addresses of an owner, once its interface is gone. Returns them; none for an owner that is not known.
+   * All addresses of an owner, once its interface is gone, or one of them alone. Returns them; none for an owner that is not known.
    * @throws Fault IPAM_RECORD: then they are still the owner's
    */
-  release(owner: string): readonly string[];
+  release(owner: string, address?: string): readonly string[];
+  /**
+   * This very address is another owner's from now on, without being anybody else's in between.
+   * @throws Fault IPAM_RECORD: then it is still the old one's
+   */
+  handOver(address: string, owner: string, options?: Pick<AllocateOptions, 'description'>): void;
   /** Who has an address, if anybody. */
   ownerOf(address: string): string | undefined;
   allocationOf(owner: string): Allocation | undefined;
@@ -85,6 +92,7 @@ export interface AddressUse {
   readonly owner: string;
   /** The owner where nothing better was said. */
   readonly description: string;
+  readonly expires?: number;
 }
 
 export interface PodCidrUse {

@@ -1,14 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { Fault } from '../../../lib/fault.ts';
-import { formatIp, parseIp } from '../../../lib/ip-address.ts';
 import type { PodCidrUse } from '../../../network/ipam/index.ts';
 import type { IpamView } from '../view/state-view.ts';
 import type { NodeSources } from './node-sources.ts';
 
-/** Owners that came through the API; the next start of the agent releases what they have. */
-const prefix = 'api/';
-
-export function ipamView({ ipam }: NodeSources): IpamView {
+export function ipamView({ ipam, loans }: Pick<NodeSources, 'ipam' | 'loans'>): IpamView {
   const cidrs = (family: 4 | 6): PodCidrUse[] =>
     ipam.dump().podCidrs.filter((cidr) => cidr.family === family && cidr.status !== 'released');
   const total = (family: 4 | 6) => cidrs(family).reduce((sum, cidr) => sum + cidr.total, 0n);
@@ -28,32 +22,13 @@ export function ipamView({ ipam }: NodeSources): IpamView {
     *allocations() {
       for (const { address, description } of ipam.dump().allocations) yield [address, description];
     },
-    async allocate(owner, families) {
-      const numbers = families.map((family) => (family === 'ipv4' ? 4 : 6));
-      const { ipv4, ipv6 } = await ipam.allocate(`${prefix}${randomUUID()}`, numbers, { description: owner });
-      return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
-    },
-    async claim(address, owner) {
-      ipam.claim(address, `${prefix}${randomUUID()}`, { description: owner });
-    },
-    async release(addressOrOwner) {
-      const ip = parseIp(addressOrOwner);
-      const text = ip === undefined ? undefined : formatIp(ip);
-      const owners = new Set(
-        ipam
-          .dump()
-          .allocations.filter(({ address, description }) =>
-            text === undefined ? description === addressOrOwner : address === text,
-          )
-          .map(({ owner }) => owner),
-      );
-      const foreign = [...owners].find((owner) => !owner.startsWith(prefix));
-      if (foreign !== undefined)
-        throw new Fault('IPAM_IN_USE', `release ${addressOrOwner}: it is in use by ${foreign}`, {
-          hint: 'addresses of pods go with their pods',
-        });
-      for (const owner of owners) ipam.release(owner);
-      return owners.size > 0;
-    },
+    allocate: (owner, families, expiring) =>
+      loans.lend(
+        owner,
+        families.map((family) => (family === 'ipv4' ? 4 : 6)),
+        expiring,
+      ),
+    claim: (address, owner) => loans.lendThis(address, owner),
+    release: (addressOrOwner) => loans.takeBack(addressOrOwner),
   };
 }

@@ -7,6 +7,7 @@ import type { IpcacheEntry } from '../../../network/identity/index.ts';
 import type { Ipam } from '../../../network/ipam/index.ts';
 import type { PolicyEngine, SubjectPolicy } from '../../../network/policy/index.ts';
 import type { ClusterNode } from '../../../network/routing/index.ts';
+import type { AddressLoans } from '../../ipam/address-loans.ts';
 import type { EndpointLogEntry } from '../view/endpoint-view.ts';
 import type { ControllerView, HealthView } from '../view/node-view.ts';
 import type { LocalPolicyView, TraceQuery, TraceStep } from '../view/policy-view.ts';
@@ -58,7 +59,8 @@ export interface NodeSources {
   /** Number of the policy map that an endpoint has, by its host interface. */
   readonly policyMap: (hostIfindex: number) => number | undefined;
   readonly policyRevision: () => number;
-  readonly ipam: Ipam;
+  readonly ipam: Pick<Ipam, 'dump'>;
+  readonly loans: Pick<AddressLoans, 'lend' | 'lendThis' | 'takeBack'>;
   /** Undefined where there is none with that index. */
   readonly interfaceName: (index: number) => string | undefined;
   readonly routing: 'direct' | 'vxlan';

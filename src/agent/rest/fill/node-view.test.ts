@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseObject } from '../../../api/index.ts';
 import {
   type DatapathMaps,
@@ -14,16 +16,19 @@ import { flowFilter } from '../../../flows/index.ts';
 import { addressBytes, record } from '../../../flows/testing/records.ts';
 import { EventType, PolicyVerdict } from '../../../gen/abi.ts';
 import { Fault } from '../../../lib/fault.ts';
+import { createLog } from '../../../lib/log.ts';
 import { createTables } from '../../../mesh/inputs.ts';
 import type { Endpoint } from '../../../network/endpoint/index.ts';
-import type { Ipam, IpamDump } from '../../../network/ipam/index.ts';
 import { PolicyEngine, type SubjectPolicy } from '../../../network/policy/index.ts';
 import { CLUSTER, cnp, networkPolicy, pod, selector, traffic } from '../../../network/policy/testing/objects.ts';
 import { Store } from '../../../store/index.ts';
+import { AddressLoans } from '../../ipam/address-loans.ts';
+import { AgentIpam } from '../../ipam/agent-ipam.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { NodeSources } from './node-sources.ts';
 import { nodeView } from './node-view.ts';
 
+const log = createLog({ level: 'silent', format: 'text' });
 const web = pod('shop', { app: 'web' });
 const cart = pod('shop', { app: 'cart' });
 
@@ -58,45 +63,12 @@ function endpoint(id: number, over: Partial<Endpoint> = {}): Endpoint {
   };
 }
 
-/** Addresses of an IPAM that was given one; what the API makes of owners is what is asked here. */
-function oneRange(): Ipam {
-  const owners = new Map<string, { owner: string; description: string }>([
-    ['10.0.0.17', { owner: 'c17/eth0', description: 'shop/pod-17' }],
-  ]);
-  let last = 100;
-  return {
-    async allocate(owner, _families, { description = owner } = {}) {
-      const ipv4 = `10.0.0.${last++}`;
-      owners.set(ipv4, { owner, description });
-      return { owner, ipv4 };
-    },
-    claim(address, owner, { description = owner } = {}) {
-      owners.set(address, { owner, description });
-    },
-    release(owner) {
-      const mine = [...owners].filter(([, one]) => one.owner === owner).map(([address]) => address);
-      for (const address of mine) owners.delete(address);
-      return mine;
-    },
-    restored: () => [],
-    ownerOf: (address) => owners.get(address)?.owner,
-    allocationOf: () => undefined,
-    dump: (): IpamDump => ({
-      mode: 'kubernetes',
-      families: [4],
-      podCidrs: [
-        { cidr: '10.0.0.0/24', family: 4, status: 'in-use', isOpen: true, total: 254n, used: BigInt(owners.size) },
-      ],
-      allocations: [...owners].map(([address, one]) => ({ address, family: 4, ...one })),
-    }),
-  };
-}
-
 describe('the API’s view of a node', () => {
   let directory: string;
   let maps: DatapathMaps;
   let view: DatapathView;
   let subject: SubjectPolicy;
+  let ipam: AgentIpam;
 
   before(async () => {
     const [kernel, bpf] = [await openKernel(), await openBpf()];
@@ -162,6 +134,12 @@ describe('the API’s view of a node', () => {
       },
       { prefix: '10.0.2.5/32', identity: 301, source: 'endpoint', pod: { namespace: 'shop', name: 'db-0' } },
     ] as const;
+    ipam = new AgentIpam({
+      ...{ mode: 'kubernetes', families: [4], log, bootId: 'boot' },
+      path: join(mkdtempSync(join(tmpdir(), 'sluice-view-')), 'ipam.jsonl'),
+    });
+    ipam.setPodCidrs({ podCidrs: ['10.0.0.0/24'] });
+    ipam.claim('10.0.0.17', 'c17/eth0', { description: 'shop/pod-17' });
     const sources: NodeSources = {
       ...{ version: '1', cluster: 'default', node: 'n1', tables, engine, maps, routing: 'vxlan' },
       trace: () => [],
@@ -180,7 +158,7 @@ describe('the API’s view of a node', () => {
       reconcilers: () => [reconciler],
       policyMap: (index) => (index === 1017 ? 7 : undefined),
       policyRevision: () => revision,
-      ipam: oneRange(),
+      ...{ ipam, loans: new AddressLoans({ ipam, log }) },
       interfaceName(index) {
         if (index === 1018) throw new Fault('NETLINK_EBUSY', 'read interface 1018');
         return index === 1017 ? 'slu17' : undefined;
@@ -213,6 +191,7 @@ describe('the API’s view of a node', () => {
     view = nodeView(sources);
   });
   after(() => {
+    ipam?.close();
     maps?.close();
     if (directory !== undefined) removePins(directory);
   });
@@ -333,15 +312,15 @@ describe('the API’s view of a node', () => {
 
   it('lends addresses to who asks, and takes back only these', async () => {
     const { ipam } = view;
-    const first = await ipam.allocate('tool', ['ipv4']);
-    const second = await ipam.allocate('tool', ['ipv4']);
+    const first = await ipam.allocate('tool', ['ipv4'], false);
+    const second = await ipam.allocate('tool', ['ipv4'], false);
     assert.notEqual(first.ipv4, second.ipv4);
-    await ipam.claim('10.0.0.50', 'tool');
-    assert.equal(await ipam.release(first.ipv4 ?? ''), true);
-    assert.equal(await ipam.release('tool'), true);
+    ipam.claim('10.0.0.50', 'tool');
+    assert.equal(ipam.release(first.ipv4 ?? ''), true);
+    assert.equal(ipam.release('tool'), true);
     assert.deepEqual([...ipam.allocations()], [['10.0.0.17', 'shop/pod-17']]);
-    assert.equal(await ipam.release('tool'), false);
-    await assert.rejects(() => ipam.release('10.0.0.17'), { code: 'IPAM_IN_USE' });
+    assert.equal(ipam.release('tool'), false);
+    assert.throws(() => ipam.release('10.0.0.17'), { code: 'IPAM_IN_USE' });
     assert.deepEqual(ipam.capacity, { ipv4: 254n, ipv6: 0n });
   });
 });

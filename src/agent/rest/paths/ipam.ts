@@ -1,29 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { Fault } from '../../../lib/fault.ts';
 import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
-import type { Log } from '../../../lib/log.ts';
 import { BadRequest, type Reply, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
+import type { AllocatedView } from '../view/state-view.ts';
 import { nodeAddressing } from '../words/addressing.ts';
 
-/** ms: an address that was asked for with an expiration is given back after this, unless an endpoint has it by then. */
-const expireAfter = 10 * 60_000;
-
-export function ipamRoutes(view: DatapathView, log: Log): Route[] {
+export function ipamRoutes(view: DatapathView): Route[] {
   const { ipam } = view;
-
-  /** The timer does not keep the process; what it would have given back is nobody's after a restart anyway. */
-  function expire(addresses: readonly string[]): string {
-    setTimeout(() => {
-      for (const address of addresses)
-        ipam.release(address).catch((error: unknown) => {
-          // An endpoint has it.
-          if (!(error instanceof Fault && error.code === 'IPAM_IN_USE'))
-            log.warn({ err: error }, `give back ${address}, which has expired`);
-        });
-    }, expireAfter).unref();
-    return randomUUID();
-  }
 
   return [
     {
@@ -36,25 +19,30 @@ export function ipamRoutes(view: DatapathView, log: Log): Route[] {
         const owner = query.get('owner') || 'unnamed';
         const available = (['ipv4', 'ipv6'] as const).filter((one) => rangesOf(one).length > 0);
         const families: readonly ('ipv4' | 'ipv6')[] = family === undefined ? available : [family];
-        let given: { ipv4?: string; ipv6?: string };
+        let given: AllocatedView;
         try {
-          given = await ipam.allocate(owner, families);
+          given = await ipam.allocate(owner, families, headers.expiration === 'true');
         } catch (error) {
           if (error instanceof Fault) return { status: 502, body: explain(error) };
           throw error;
         }
-        const addresses = [given.ipv4, given.ipv6].filter((address) => address !== undefined);
-        const uuid = headers.expiration === 'true' ? expire(addresses) : undefined;
+        const { expirationId, ...address } = given;
         const of = (one: 'ipv4' | 'ipv6') => {
           const ip = given[one];
           if (ip === undefined) return {};
-          return { [one]: { ip, cidrs: rangesOf(one), ...(uuid === undefined ? {} : { 'expiration-uuid': uuid }) } };
+          return {
+            [one]: {
+              ip,
+              cidrs: rangesOf(one),
+              ...(expirationId === undefined ? {} : { 'expiration-uuid': expirationId }),
+            },
+          };
         };
         const self = [...view.nodes()].find(({ name }) => name === view.node);
         return {
           status: 201,
           body: {
-            address: { ...given },
+            address,
             ...of('ipv4'),
             ...of('ipv6'),
             'host-addressing': self === undefined ? {} : nodeAddressing(self),
@@ -65,7 +53,7 @@ export function ipamRoutes(view: DatapathView, log: Log): Route[] {
     {
       method: 'POST',
       path: '/ipam/{ip}',
-      async handle({ parameters: { ip = '' }, query }): Promise<Reply> {
+      handle({ parameters: { ip = '' }, query }): Reply {
         const address = parseIp(ip);
         if (address === undefined) return { status: 400 };
         const ranges = rangesOf(address.family === 4 ? 'ipv4' : 'ipv6');
@@ -75,7 +63,7 @@ export function ipamRoutes(view: DatapathView, log: Log): Route[] {
         )
           return { status: 500, body: `${ip} is in none of this node's ranges: ${ranges.join(', ')}` };
         try {
-          await ipam.claim(ip, query.get('owner') || 'unnamed');
+          ipam.claim(ip, query.get('owner') || 'unnamed');
           return {};
         } catch (error) {
           if (!(error instanceof Fault)) throw error;
@@ -86,9 +74,9 @@ export function ipamRoutes(view: DatapathView, log: Log): Route[] {
     {
       method: 'DELETE',
       path: '/ipam/{ip}',
-      async handle({ parameters: { ip = '' } }): Promise<Reply> {
+      handle({ parameters: { ip = '' } }): Reply {
         try {
-          return (await ipam.release(ip)) ? {} : { status: 404 };
+          return ipam.release(ip) ? {} : { status: 404 };
         } catch (error) {
           if (error instanceof Fault) return { status: 500, body: explain(error) };
           throw error;

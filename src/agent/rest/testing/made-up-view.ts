@@ -257,16 +257,19 @@ export function madeUpView(): MadeUpView {
       ipv6Ranges: [],
       capacity: { ipv4: 254n, ipv6: 0n },
       allocations: () => addresses,
-      async allocate(owner, families) {
+      async allocate(owner, families, expiring) {
         if (owner === 'greedy') throw new Fault('IPAM_EXHAUSTED', 'no address left', { hint: 'add a Pod CIDR' });
         addresses.set('10.0.0.20', owner);
-        return families.includes('ipv4') ? { ipv4: '10.0.0.20' } : {};
+        return {
+          ...(families.includes('ipv4') ? { ipv4: '10.0.0.20' } : {}),
+          ...(expiring ? { expirationId: 'ad1b2c30-0000-4000-8000-000000000001' } : {}),
+        };
       },
-      async claim(address, owner) {
+      claim(address, owner) {
         if (addresses.has(address)) throw new Fault('IPAM_IN_USE', `${address} is in use`);
         addresses.set(address, owner);
       },
-      async release(address) {
+      release(address) {
         if (address === '10.0.0.17') throw new Fault('IPAM_IN_USE', 'an endpoint has it');
         return addresses.delete(address);
       },

@@ -62,6 +62,13 @@ export interface MapEntryView {
   readonly error?: string;
 }
 
+export interface AllocatedView {
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  /** Where they are given back after a while, unless an endpoint that is made names it. */
+  readonly expirationId?: string;
+}
+
 export interface IpamView {
   readonly mode: string;
   readonly ipv4Ranges: readonly string[];
@@ -71,12 +78,12 @@ export interface IpamView {
   /** How many addresses there are at all, by family. */
   readonly capacity: { readonly ipv4: bigint; readonly ipv6: bigint };
   /** New ones with each call, whatever the owner: that is a name for people. @throws Fault IPAM_EXHAUSTED and others */
-  allocate(owner: string, families: readonly ('ipv4' | 'ipv6')[]): Promise<{ ipv4?: string; ipv6?: string }>;
+  allocate(owner: string, families: readonly ('ipv4' | 'ipv6')[], expiring: boolean): Promise<AllocatedView>;
   /** One given address. @throws Fault IPAM_IN_USE where another owner has it, IPAM_OUT_OF_RANGE */
-  claim(address: string, owner: string): Promise<void>;
+  claim(address: string, owner: string): void;
   /**
-   * By address, or by the owner's name; what was allocated with it goes, too. False where nobody has it.
+   * One address, or all that the name of an owner has. False where nobody has it.
    * @throws Fault IPAM_IN_USE where an endpoint has it
    */
-  release(addressOrOwner: string): Promise<boolean>;
+  release(addressOrOwner: string): boolean;
 }
