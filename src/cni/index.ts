@@ -9,6 +9,7 @@ export { checkAdoptedInterface, checkPodInterface } from './check-pod-interface.
 export { CniError, cniCode } from './cni-error.ts';
 export { makePodInterface } from './make-pod-interface.ts';
 export { NetworkFile, type NetworkFileOptions } from './network-file.ts';
+export { mendNodeSides } from './node-sides.ts';
 export { placePlugin } from './place-plugin.ts';
 export { type PodInterface, type PodInterfaceSpec, podGateway } from './pod-interface.ts';
 export { podResult } from './pod-result.ts';

@@ -90,7 +90,7 @@ function setUpPod(pod: Netlink, door: NetworkNamespace, made: PodInterface): voi
   }
 }
 
-function setUpNode(node: Netlink, { addresses, podMac, hostIndex: link }: PodInterface): void {
+export function setUpNode(node: Netlink, { addresses, podMac, hostIndex: link }: PodInterface): void {
   node.links.set(link, { linkLocal: false });
   node.links.set(link, { up: true });
   for (const address of addresses) {

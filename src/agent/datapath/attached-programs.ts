@@ -1,4 +1,5 @@
 import type { Attachment, Attachments, Hook } from '../../datapath/index.ts';
+import { Fault } from '../../lib/fault.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
 import type { NodeDevices } from './node-devices.ts';
 import type { DatapathOptions } from './options.ts';
@@ -25,16 +26,37 @@ export class AttachedPrograms {
   }
 
   /** What leaves the node is looked at for host policies only. @returns what is attached now @throws Fault */
-  attachDevices({ uplinks }: NodeDevices, tunnel: number | undefined): readonly Attachment[] {
-    const wanted: Attachment[] = [
+  attachDevices(devices: NodeDevices, tunnel: number | undefined): readonly Attachment[] {
+    const wanted = this.#onDevices(devices, tunnel);
+    for (const { ifindex, hook } of wanted) this.#attachments.attach(ifindex, hook);
+    return wanted;
+  }
+
+  /** Attaches what somebody else took away or replaced. Answers how many programs that were; interfaces that are gone are left to CNI. */
+  mend(devices: NodeDevices, tunnel: number | undefined, endpoints: Iterable<ManagedEndpoint>): number {
+    let mended = 0;
+    const mendOne = (ifindex: number, hook: Hook, how: 'best' | 'filter') => {
+      if (this.#attachments.isInForce(ifindex, hook)) return;
+      try {
+        this.#attachments.attach(ifindex, hook, how);
+        mended++;
+      } catch (error) {
+        if (!(error instanceof Fault && error.code === 'ATTACH_ENODEV')) throw error;
+      }
+    };
+    for (const { ifindex, hook } of this.#onDevices(devices, tunnel)) mendOne(ifindex, hook, 'best');
+    for (const { endpoint } of endpoints) for (const hook of podHooks) mendOne(endpoint.hostIfindex, hook, 'filter');
+    return mended;
+  }
+
+  #onDevices({ uplinks }: NodeDevices, tunnel: number | undefined): Attachment[] {
+    return [
       ...uplinks.flatMap(({ index }): Attachment[] => [
         { ifindex: index, hook: 'from_uplink' },
         ...(this.#hostFirewall ? [{ ifindex: index, hook: 'to_uplink' as const }] : []),
       ]),
       ...(tunnel === undefined ? [] : tunnelHooks.map((hook) => ({ ifindex: tunnel, hook }))),
     ];
-    for (const { ifindex, hook } of wanted) this.#attachments.attach(ifindex, hook);
-    return wanted;
   }
 
   /** Takes away what a process before left on any of the devices of the node where neither a device nor an endpoint wants it. */

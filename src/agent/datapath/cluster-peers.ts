@@ -28,7 +28,7 @@ export interface ClusterPeersOptions {
   readonly netlink: Netlink;
   readonly devices: () => NodeDevices;
   /** With VXLAN: the device, and bytes that fit into it. */
-  readonly tunnel: { readonly link: number; readonly mtu: number } | undefined;
+  readonly tunnel: () => { readonly link: number; readonly mtu: number } | undefined;
   readonly unreachable: () => readonly UnreachableRoute[];
   /** Told that ipcache may have changed. */
   readonly changed: () => void;
@@ -85,8 +85,10 @@ export class ClusterPeers {
     );
   }
 
-  updateRoutes(): void {
-    const { routing, devices, tunnel, netlink, unreachable, log } = this.#options;
+  /** Makes the kernel's routes those to the nodes that there are. Answers how many it wrote or removed. */
+  updateRoutes(): number {
+    const { routing, devices, netlink, unreachable, log } = this.#options;
+    const tunnel = this.#options.tunnel();
     const { attached, ipv4, ipv6 } = devices();
     const desired = nodeRoutes(this.#nodes.values(), {
       ...{ routing, attached },
@@ -100,12 +102,14 @@ export class ClusterPeers {
           'no direct route to the Pods of a node: the network has to know the way',
         );
     this.#unreachable = desired.unreachable;
+    let changed = 0;
     try {
-      this.#faults = reconcileRoutes(netlink, desired.routes, unreachable());
+      ({ changed, faults: this.#faults } = reconcileRoutes(netlink, desired.routes, unreachable()));
     } catch (error) {
       this.#faults = [error as Fault];
     }
     for (const fault of this.#faults) log.error({ err: fault }, 'a route is missing');
+    return changed;
   }
 
   /** Endpoints that the cluster has of this node, by key: `namespace/name`. */

@@ -1,4 +1,3 @@
-import type { Meter } from '@opentelemetry/api';
 import type { DatapathMaps, Netlink, Programs } from '../../datapath/index.ts';
 import type { Tables } from '../../mesh/inputs.ts';
 import type { PolicyEngine } from '../../network/policy/index.ts';
@@ -116,30 +115,4 @@ function flagsOf(options: DatapathOptions): Record<string, string> {
     bpffs: options.bpffs,
   };
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, `${value}`]));
-}
-
-/** Pressure of the maps that the agent writes, what they had no room for, and endpoints. */
-export function observeDatapath(
-  meter: Meter,
-  parts: Pick<ViewedParts, 'state' | 'maps' | 'manager' | 'publisher'>,
-): void {
-  const { state, maps, manager } = parts;
-  meter
-    .createObservableGauge('sluice.datapath.map.pressure', { description: 'How full maps are: 1 is full' })
-    .addCallback((result) => {
-      for (const one of state.reconcilers()) result.observe(one.pressure, { map: one.map.name });
-      result.observe(state.policies.pressure, { map: 'policy' });
-      result.observe(state.policies.size / maps.policies.maxEntries, { map: 'policies' });
-    });
-  meter
-    .createObservableGauge('sluice.datapath.map.refused', { description: 'Entries that maps had no room for' })
-    .addCallback((result) => {
-      for (const one of state.reconcilers()) result.observe(one.refused, { map: one.map.name });
-    });
-  meter
-    .createObservableGauge('sluice.datapath.endpoints', { description: 'Endpoints of this node, by state' })
-    .addCallback((result) => {
-      const states = Map.groupBy(manager.values(), ({ endpoint }) => endpoint.state);
-      for (const [name, all] of states) result.observe(all.length, { state: name });
-    });
 }

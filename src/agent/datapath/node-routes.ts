@@ -10,18 +10,20 @@ const nodeMetric = 1024;
 /**
  * Makes this node's routes to other nodes' Pods, and those that answer for Pods that are gone, what they should be. Ours are known
  * by their protocol number; routes to the node's own pods, which come and go with their interfaces, are left to these.
- * @returns what the kernel refused
+ * @returns how many routes were written or removed, and what the kernel refused
  * @throws Fault where the kernel's routes cannot be read
  */
 export function reconcileRoutes(
   netlink: Netlink,
   wanted: readonly NodeRoute[],
   unreachable: readonly UnreachableRoute[],
-): readonly Fault[] {
+): { readonly changed: number; readonly faults: readonly Fault[] } {
   const faults: Fault[] = [];
+  let changed = 0;
   const attempt = (work: () => void) => {
     try {
       work();
+      changed++;
     } catch (error) {
       faults.push(Fault.from(error, 'ROUTE', 'routes'));
     }
@@ -63,7 +65,7 @@ export function reconcileRoutes(
   // One whose place another one took is gone already.
   for (const [text, route] of there)
     if (!names.has(text) && !kept.has(placeOf(route))) attempt(() => void netlink.routes.remove(route));
-  return faults;
+  return { changed, faults };
 }
 
 const placeOf = ({ destination, metric }: Route) => `${destination} ${metric}`;

@@ -45,6 +45,8 @@ export interface DatapathOptions {
   readonly labels: string;
   /** Most entries, by name of the map; those not named are as built. */
   readonly mapSizes: Readonly<Record<string, number>>;
+  /** ms between two looks for what somebody else changed in the kernel; 0: only at the start. */
+  readonly checkInterval: number;
   /** Which events the programs make. */
   readonly events: { readonly verdicts: boolean; readonly traces: boolean; readonly interval: number };
   /** `sluice run`: a folder in which nodes leave what they would write to an API server; absent: nobody else reads it. */

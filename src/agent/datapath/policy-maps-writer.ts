@@ -35,6 +35,8 @@ export class PolicyMapsWriter {
   #stale: (() => void)[] = [];
   #next: number;
   #mended = 0;
+  /** Of maps that are gone. */
+  #errors = 0;
 
   /** @param proxyPort 0: there is no proxy */
   constructor(maps: PolicyMaps, proxyPort: number, rest = restOfSpare) {
@@ -72,7 +74,10 @@ export class PolicyMapsWriter {
     this.#held.delete(subject);
     const { id, map } = held;
     if (this.#spare.length < mostSpare) this.#spare.push({ id, map, since: performance.now() });
-    else this.#delete(id);
+    else {
+      this.#errors += map.errors;
+      this.#delete(id);
+    }
   }
 
   upsert(subject: SubjectPolicy, entries: readonly PolicyEntry[]): void {
@@ -112,14 +117,12 @@ export class PolicyMapsWriter {
     for (const [subject, { id, map }] of [...this.#held]) {
       yield;
       if (this.#held.get(subject)?.id !== id || !isCurrent(subject)) continue;
-      if (!this.#maps.isInForce(id)) {
-        this.#maps.reinstate(id);
-        mended++;
-      }
+      mended += this.#reinstate(id);
       const { added, changed, removed } = this.#bring(map, this.#pairs(denyFirst([...subject.entries()])));
       mended += added + changed + removed;
     }
     yield;
+    for (const id of this.spare()) mended += this.#reinstate(id);
     const ours = new Set([...Array.from(this.#held.values(), ({ id }) => id), ...this.spare(), ...this.#former]);
     for (const id of [...this.#maps.ids()]) {
       if (ours.has(id)) continue;
@@ -150,6 +153,20 @@ export class PolicyMapsWriter {
   reconcilers(): MapReconciler<PolicyKey, PolicyValue>[] {
     return Array.from(this.#held.values(), ({ map }) => map);
   }
+  /** Entries of all policies. */
+  get entries(): number {
+    return this.reconcilers().reduce((sum, map) => sum + map.size, 0);
+  }
+  /** Entries that are wanted, and not in force. */
+  get refused(): number {
+    return this.reconcilers().reduce((sum, map) => sum + map.refused, 0);
+  }
+  /** Writes and removals that the kernel refused, of all time. */
+  get errors(): number {
+    const all = [...this.reconcilers(), ...this.#spare.map(({ map }) => map)];
+    return all.reduce((sum, map) => sum + map.errors, this.#errors);
+  }
+  /** Maps of policies that there are. */
   get size(): number {
     return this.#held.size + this.#former.size;
   }
@@ -183,6 +200,12 @@ export class PolicyMapsWriter {
       if (error instanceof Fault) return undefined;
       throw error;
     }
+  }
+
+  #reinstate(id: number): 0 | 1 {
+    if (this.#maps.isInForce(id)) return 0;
+    this.#maps.reinstate(id);
+    return 1;
   }
 
   #bring(map: Held['map'], entries: readonly Pair[]) {

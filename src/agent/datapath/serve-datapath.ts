@@ -4,12 +4,14 @@ import type { Log } from '../../lib/log.ts';
 import { observeIpam } from '../ipam/ipam-metrics.ts';
 import type { Parts } from '../parts/parts.ts';
 import { createRest, type DatapathView, type RestListener, serveRest } from '../rest/index.ts';
-import { datapathView, observeDatapath, type ViewedParts } from './datapath-view.ts';
+import { type ObservedDatapath, observeDatapath } from './datapath-metrics.ts';
+import { datapathView, type ViewedParts } from './datapath-view.ts';
+
 import { observeKernel } from './kernel-metrics.ts';
 /** Whoever asks a running datapath: its API, metrics, and the events that its programs make. Expired connections are collected meanwhile. */
 export async function serveDatapath(
   parts: Parts,
-  viewed: ViewedParts,
+  viewed: ViewedParts & ObservedDatapath,
   { bpf, kernel, meter, log }: { readonly bpf: Bpf; readonly kernel: Kernel; readonly meter: Meter; readonly log: Log },
 ): Promise<{ readonly view: DatapathView; readonly rest: RestListener }> {
   const { options, maps, ipam } = viewed;

@@ -31,6 +31,7 @@ export interface DatapathFlags {
   fastPath: boolean;
   labels: string;
   mapSize: Record<string, number>;
+  checkInterval: number;
   verdictEvents: boolean;
   traceEvents: boolean;
   monitorInterval: number;
@@ -91,6 +92,14 @@ export function datapathOptions(command: Command): Command {
       mapSize,
       {},
     )
+    .addOption(
+      new Option(
+        '--check-interval <duration>',
+        'time between two looks for what others changed of maps, programs and routes, to mend it; 0s: only at the start',
+      )
+        .argParser(duration)
+        .default(60_000, '1m'),
+    )
     .option('--no-verdict-events', 'no event for each new connection')
     .option('--no-trace-events', 'no events for what goes on after that')
     .addOption(
@@ -135,6 +144,7 @@ export function toDatapathOptions(flags: DatapathFlags & { stateDir: string }): 
     fastPath: flags.fastPath,
     labels: flags.labels,
     mapSizes: flags.mapSize,
+    checkInterval: flags.checkInterval,
     events: { verdicts: flags.verdictEvents, traces: flags.traceEvents, interval: flags.monitorInterval },
     ...(flags.cniConfDir === undefined ? {} : { cniConfDir: flags.cniConfDir }),
     ...(flags.cniChainingTarget === undefined ? {} : { cniChainingTarget: flags.cniChainingTarget }),

@@ -22,6 +22,8 @@ export class Attachments {
   readonly #programs: ReadonlyMap<Hook, number>;
   /** By the names that pins would have: where a filter was asked for. */
   readonly #filtered = new Set<string>();
+  /** Ids of our programs, once they were asked for. */
+  readonly #ids = new Map<Hook, number>();
   #mode: AttachMode;
 
   /** What is attached already stays as it is until it is attached anew; links whose device is gone are forgotten. @throws Fault */
@@ -105,6 +107,16 @@ export class Attachments {
       }
     }
     return stale;
+  }
+
+  /** Whether our program is in force there, and not one of another process or none. @throws Fault */
+  isInForce(ifindex: number, hook: Hook): boolean {
+    let id = this.#ids.get(hook);
+    if (id === undefined) {
+      id = this.#bpf.programInfo(this.#program(hook)).id;
+      this.#ids.set(hook, id);
+    }
+    return this.programId(ifindex, hook) === id;
   }
 
   /** Id of the program that is in force there, if it is one of ours. */

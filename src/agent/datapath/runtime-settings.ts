@@ -1,0 +1,62 @@
+import { type DatapathMaps, DesiredEntries, MapStage } from '../../datapath/index.ts';
+import type { Config } from '../../gen/abi.ts';
+import type { PolicyEngine } from '../../network/policy/index.ts';
+import type { RuntimeConfig } from '../rest/index.ts';
+import type { KernelState } from './kernel-state.ts';
+import type { NodeNetwork } from './node-network.ts';
+import type { DatapathOptions } from './options.ts';
+import { configValue, initialConfig } from './runtime-config.ts';
+
+export interface RuntimeSettingsOptions {
+  readonly options: DatapathOptions;
+  readonly maps: Pick<DatapathMaps, 'config'>;
+  readonly engine: Pick<PolicyEngine, 'setEnforcement'>;
+  readonly state: Pick<KernelState, 'audit'>;
+  readonly network: NodeNetwork;
+  /** Brings what the engine was told into force. */
+  readonly apply: () => void;
+}
+
+/** What can be changed while the datapath runs, and what all programs go by: the one entry of the map `config`. */
+export class RuntimeSettings {
+  readonly #options: RuntimeSettingsOptions;
+  readonly #desired: DesiredEntries<number, Config>;
+  readonly #map: MapStage<number, Config>;
+  #current: RuntimeConfig;
+
+  /** Nothing is written before the first `change`. */
+  constructor(options: RuntimeSettingsOptions) {
+    this.#options = options;
+    this.#desired = new DesiredEntries(options.maps.config.keyLayout);
+    this.#map = new MapStage(options.maps.config, this.#desired);
+    this.#current = initialConfig(options.options);
+  }
+
+  get current(): RuntimeConfig {
+    return this.#current;
+  }
+
+  /** In force when it returns: the maps first, then what programs read them by. */
+  change(change: Partial<RuntimeConfig>): void {
+    const { engine, state, apply } = this.#options;
+    this.#current = { ...this.#current, ...change };
+    engine.setEnforcement(this.#current.policyEnforcement);
+    state.audit = this.#current.audit;
+    apply();
+    this.write();
+  }
+
+  /** Also after the tunnel's device has become another one. */
+  write(): void {
+    const { options, network } = this.#options;
+    this.#desired.set(0, configValue(options, this.#current, network.tunnel?.link ?? 0));
+    this.#map.fill();
+  }
+
+  check(): Generator<void, number> {
+    return this.#map.check();
+  }
+  get reconciler() {
+    return this.#map.reconciler;
+  }
+}
