@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { type Netlink, NetworkNamespace, openKernel, routeTable, sluiceProtocol } from '../src/datapath/index.ts';
+import {
+  LinkRemover,
+  type Netlink,
+  NetworkNamespace,
+  openKernel,
+  routeTable,
+  sluiceProtocol,
+} from '../src/datapath/index.ts';
 import { Fault } from '../src/lib/fault.ts';
 import { ipJson, LabNetwork, type Netns } from './support/lab-network.ts';
 
@@ -66,6 +73,43 @@ describe('netlink, against the kernel', () => {
     assert.equal(inNode!.links.find(index), undefined);
     assert.equal(inNode!.links.remove('slu1'), false);
     assert.throws(() => inNode!.links.set(index, { up: true }), code('NETLINK_ENODEV'));
+  });
+
+  it('removes many interfaces by a thread of its own, and none but these', async () => {
+    const names = Array.from({ length: 70 }, (_, i) => `v${i}`);
+    const indexes = names.map(
+      (name) =>
+        inNode!.links.add({ name }, { kind: 'veth', peer: { name: `${name}p`, namespaceFd: podDoor!.fd } }).index,
+    );
+    const [kept, gone, ...rest] = indexes as [number, number, ...number[]];
+    inNode!.links.remove(gone);
+    const remover = nodeDoor!.run(() => new LinkRemover(kernel));
+    // Alone, then many, twice the same, one that is gone already.
+    await remover.remove(rest.pop()!);
+    await Promise.all([...rest, rest[0]!, gone].map((index) => remover.remove(index)));
+    assert.deepEqual(
+      inNode!.links.list().map(({ index }) => index),
+      [1, kept],
+    );
+    assert.equal(inPod!.links.list().length, 2);
+    const last = remover.remove(kept);
+    await remover.close();
+    await last;
+    assert.equal(inNode!.links.find(kept), undefined);
+    await assert.rejects(remover.remove(1), code('NETLINK_CLOSED'));
+  });
+
+  it('says of an interface that the kernel does not let go why, and removes the others', async () => {
+    const { index } = veth();
+    const remover = nodeDoor!.run(() => new LinkRemover(kernel));
+    // `lo` can be put into a group, and cannot be removed.
+    await assert.rejects(remover.remove(1), code('NETLINK_EOPNOTSUPP'));
+    await remover.remove(index);
+    await remover.close();
+    assert.deepEqual(
+      inNode!.links.list().map(({ name }) => name),
+      ['lo'],
+    );
   });
 
   it('makes a VXLAN device that takes VNI and addresses from each packet', () => {

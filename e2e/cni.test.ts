@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { attachmentNames } from '../src/cni/index.ts';
 import type { PluginOutput } from './support/cni-plugin.ts';
 import { type DatapathRig, type LabNode, type LabPod, startDatapathRig } from './support/datapath-rig.ts';
 import { ipJson, type Netns } from './support/lab-network.ts';
+import { until } from './support/until.ts';
 
 const config = { cniVersion: '1.1.0', name: 'sluice', type: 'sluice-cni' };
 const names = (netns: Netns) => ipJson<{ ifname: string }>(netns, 'link', 'show').map(({ ifname }) => ifname);
@@ -31,8 +35,11 @@ describe('the CNI plugin and a node’s agent', function () {
       await node.call('DEL', pod);
       rig.lab.remove(pod.netns);
     }
-    assert.deepEqual([podLinks(node), podRoutes(node)], [[], []]);
+    // Nothing of a pod can be reached when its DEL is answered; its interface is gone a moment later.
+    assert.deepEqual(podRoutes(node), []);
+    await noLinks();
   });
+  const noLinks = () => until('interfaces of pods to be gone', () => podLinks(node).length === 0);
 
   let count = 0;
   /** A pod as the kubelet has made it: a sandbox, and nothing in it. */
@@ -103,6 +110,7 @@ describe('the CNI plugin and a node’s agent', function () {
     assert.deepEqual(await add(pod), output);
     assert.equal(podLinks(node).length, 1);
     for (const _ of [1, 2]) assert.deepEqual(await node.call('DEL', pod), { status: 0, output: undefined });
+    await noLinks();
     assert.deepEqual(names(pod.netns), ['lo']);
   });
 
@@ -187,6 +195,60 @@ describe('the CNI plugin and a node’s agent', function () {
     assert.deepEqual(await add(before), output);
     assert.equal((await node.call('CHECK', before, { ...config, prevResult: output })).status, 0);
     await add(later);
+  });
+
+  /** Whose addresses of this node are, as the agent has it on disk. */
+  const owners = (): string[] => {
+    const held = new Map<string, string>();
+    for (const line of readFileSync(join(node.stateDir, 'ipam.jsonl'), 'utf8').trim().split('\n')) {
+      const { op, address = '', owner } = JSON.parse(line) as { op: string; address?: string; owner: string };
+      if (op === 'take') held.set(address, owner);
+      if (op === 'drop') held.delete(address);
+    }
+    return [...held.values()];
+  };
+
+  it('is killed while it deletes: what was deleted is gone when there is an agent again, and its address is free', async () => {
+    for (const delay of [0, 4, 15]) {
+      const pods = Array.from({ length: 10 }, sandbox);
+      await Promise.all(pods.map((pod) => add(pod)));
+      const calls = pods.map((pod) => node.call('DEL', pod));
+      await new Promise((later) => setTimeout(later, delay));
+      await node.kill();
+      const answers = await Promise.all(calls);
+      await node.start();
+      const left = pods.filter((_, i) => answers[i]!.status !== 0);
+      // Who was told so is not asked again.
+      const links = left.map((pod) => attachmentNames({ ...pod, ifname: 'eth0' }).hostInterface);
+      assert.deepEqual(
+        podLinks(node).filter((name) => !links.includes(name)),
+        [],
+      );
+      for (const pod of left) assert.equal((await node.call('DEL', pod)).status, 0);
+      await noLinks();
+      await until('all addresses to be free', () => owners().length === 0);
+    }
+  });
+
+  it('finds interfaces of pods that nobody has a record of, and removes them, and no others', async () => {
+    const pod = sandbox();
+    await add(pod);
+    await node.kill();
+    const [theirs] = podLinks(node);
+    for (const name of ['slu0123456789a', 'slu-other'])
+      node.netns.ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `p${name.slice(3, 9)}`);
+    try {
+      await node.start();
+      assert.deepEqual(podLinks(node), [theirs]);
+      assert.ok(names(node.netns).includes('slu-other'));
+      // GC finds one that came later.
+      node.netns.ip('link', 'add', 'slu0123456789b', 'type', 'veth', 'peer', 'name', 'pair');
+      const valid = [{ containerID: pod.containerId, ifname: 'eth0' }];
+      assert.equal((await node.call('GC', pod, { ...config, 'cni.dev/valid-attachments': valid })).status, 0);
+      assert.deepEqual(podLinks(node), [theirs]);
+    } finally {
+      node.netns.ip('link', 'del', 'slu-other');
+    }
   });
 
   it('is killed in the middle of it all, and no address is given twice, nothing is left over', async () => {

@@ -22,6 +22,7 @@ export {
 } from './maps/index.ts';
 export { setNetSysctl } from './net-sysctl.ts';
 export { type Link, linkFlag } from './netlink/link.ts';
+export { LinkRemover } from './netlink/link-remover.ts';
 export { Netlink } from './netlink/netlink.ts';
 export { NetworkNamespace } from './netlink/network-namespace.ts';
 export { type Route, routeTable, sluiceProtocol } from './netlink/route.ts';

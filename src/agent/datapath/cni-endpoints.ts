@@ -16,12 +16,14 @@ import {
   podResult,
   type StatusRequest,
 } from '../../cni/index.ts';
-import { type Kernel, type Netlink, NetworkNamespace } from '../../datapath/index.ts';
+import { type Kernel, type LinkRemover, type Netlink, NetworkNamespace } from '../../datapath/index.ts';
+import { Fault } from '../../lib/fault.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
 import type { Log } from '../../lib/log.ts';
 import { attachmentKey, type Endpoint, type EndpointAddresses, type PodRef } from '../../network/endpoint/index.ts';
 import type { Ipam } from '../../network/ipam/index.ts';
 import type { EndpointManager } from './endpoint-manager.ts';
+import type { EndpointRemovals } from './endpoint-removals.ts';
 import type { IdentityAllocator } from './identity-allocator.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
 import type { PodIdentities, PodState } from './pod-identities.ts';
@@ -30,6 +32,8 @@ export interface CniEndpointsOptions {
   readonly manager: EndpointManager;
   readonly kernel: Kernel;
   readonly netlink: Netlink;
+  readonly links: Pick<LinkRemover, 'remove'>;
+  readonly removals: EndpointRemovals;
   readonly ipam: Ipam;
   readonly pods: PodIdentities;
   readonly identities: IdentityAllocator;
@@ -53,14 +57,17 @@ export class CniEndpoints implements CniHandler {
   }
 
   async add(request: AddRequest): Promise<CniResult> {
-    const { manager } = this.#options;
-    const before = manager.get(attachmentKey(request));
+    const { manager, removals } = this.#options;
+    const key = attachmentKey(request);
     const door = new NetworkNamespace(this.#options.kernel, request.netns);
     try {
+      const before = manager.get(key);
       if (before !== undefined) {
         if (this.#changes(before, door).length === 0) return this.#result(before.made, request);
-        this.#remove(before);
+        await this.#remove(before);
       }
+      await removals.of(key);
+      await this.#isClear(door, request.ifname);
       const managed = await this.#make(request, door);
       return this.#result(managed.made, request);
     } finally {
@@ -69,9 +76,11 @@ export class CniEndpoints implements CniHandler {
   }
 
   async del(request: DelRequest): Promise<void> {
-    const managed = this.#options.manager.get(attachmentKey(request));
-    if (managed !== undefined) this.#remove(managed);
-    else this.#removeUnknown(request);
+    const { manager, removals } = this.#options;
+    const managed = manager.get(attachmentKey(request));
+    if (managed !== undefined) await this.#remove(managed);
+    // What was cut off is on its way out already.
+    else if (!removals.has(attachmentKey(request))) await this.#removeUnknown(request);
   }
 
   async check(request: CheckRequest): Promise<void> {
@@ -91,8 +100,14 @@ export class CniEndpoints implements CniHandler {
   }
 
   async gc({ validAttachments }: GcRequest): Promise<void> {
+    const { manager, removals } = this.#options;
     const valid = new Set(validAttachments.map(attachmentKey));
-    for (const managed of [...this.#options.manager.values()]) if (!valid.has(managed.key)) this.#remove(managed);
+    const gone = [...manager.values()].filter(({ key }) => !valid.has(key));
+    await Promise.all(gone.map((managed) => this.#remove(managed)));
+    await removals.settled();
+    // Of an endpoint whose record could not be read, too.
+    const names = new Set(validAttachments.map((one) => attachmentNames(one).hostInterface));
+    await manager.removeStrangers((name) => !names.has(name));
   }
 
   async status(_request: StatusRequest): Promise<void> {
@@ -158,7 +173,9 @@ export class CniEndpoints implements CniHandler {
       };
       let managed: ManagedEndpoint | undefined;
       undo.push(() => {
-        if (managed !== undefined) manager.remove(managed);
+        if (managed === undefined) return;
+        manager.remove(managed);
+        manager.detach(managed.endpoint.hostIfindex);
       });
       await makePodInterface(netlink, door, spec, (made) => {
         const endpoint = endpointOf(made, addresses);
@@ -188,10 +205,16 @@ export class CniEndpoints implements CniHandler {
   }
 
   async #allocate(request: AddRequest, pod: PodRef, undo: (() => void)[]): Promise<EndpointAddresses> {
-    const { ipam, families } = this.#options;
+    const { ipam, families, removals } = this.#options;
     const owner = attachmentKey(request);
     const description = pod.name === '' ? owner : `${pod.namespace}/${pod.name}`;
-    const { ipv4, ipv6 } = await ipam.allocate(owner, families, { description });
+    const allocate = () => ipam.allocate(owner, families, { description });
+    const { ipv4, ipv6 } = await allocate().catch(async (error: unknown) => {
+      // One that is free in a moment was free already for the runtime, which had its DEL answered.
+      if (!(error instanceof Fault && error.code === 'IPAM_EXHAUSTED') || removals.size === 0) throw error;
+      await removals.settled();
+      return allocate();
+    });
     undo.push(() => void ipam.release(owner));
     return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
   }
@@ -201,23 +224,60 @@ export class CniEndpoints implements CniHandler {
     return endpoint.chained ? checkAdoptedInterface(netlink, door, made) : checkPodInterface(netlink, door, made);
   }
 
-  /** Out of the kernel, its interface too, then its address is free, and last its record goes. */
-  #remove(managed: ManagedEndpoint): void {
-    const { manager, netlink, ipam } = this.#options;
+  /**
+   * Cut off, and answered then: its interface goes behind that, and only when it is gone its address, its id and its record are given
+   * back. What cannot be relied on to happen that way is waited for.
+   */
+  async #remove(managed: ManagedEndpoint): Promise<void> {
+    const { manager, removals, ipam } = this.#options;
     const { endpoint, key } = managed;
-    manager.remove(managed);
-    if (!endpoint.chained) {
-      // By index: the name may be the next one's already.
-      netlink.links.remove(endpoint.hostIfindex);
-      ipam.release(key);
+    const { id, hostIfindex, chained } = endpoint;
+    const isRecorded = manager.remove(managed);
+    if (chained) {
+      manager.detach(hostIfindex);
+      manager.forget(id);
+      return;
     }
-    manager.forget(endpoint.id);
+    const gone = removals.start(key, hostIfindex, () => {
+      manager.detach(hostIfindex);
+      ipam.release(key);
+      manager.forget(id);
+    });
+    if (!isRecorded || !this.#takeDown(hostIfindex)) await gone;
+  }
+
+  /** Its routes and neighbours go with that, and no packet passes even without programs. @returns whether it is down */
+  #takeDown(ifindex: number): boolean {
+    const { netlink, log } = this.#options;
+    try {
+      // By index: the name may be the next one's already.
+      netlink.links.set(ifindex, { up: false });
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'NETLINK_ENODEV') return true;
+      log.warn({ err: error }, 'an interface cannot be taken down before it is removed');
+      return false;
+    }
+    return true;
+  }
+
+  /** Waits where the name in the pod is still that of an interface on its way out. */
+  async #isClear(door: NetworkNamespace, ifname: string): Promise<void> {
+    const { removals } = this.#options;
+    if (removals.size === 0) return;
+    const pod = door.netlink();
+    try {
+      const peer = pod.links.find(ifname)?.peer;
+      if (peer !== undefined) await removals.ofLink(peer);
+    } finally {
+      pod.close();
+    }
   }
 
   /** An attachment that has no endpoint: of a call that failed, or was never made. */
-  #removeUnknown(request: DelRequest): void {
-    const { netlink, ipam } = this.#options;
-    netlink.links.remove(attachmentNames(request).hostInterface);
+  async #removeUnknown(request: DelRequest): Promise<void> {
+    const { netlink, links, ipam } = this.#options;
+    const link = netlink.links.find(attachmentNames(request).hostInterface);
+    if (link !== undefined) await links.remove(link.index);
     ipam.release(attachmentKey(request));
   }
 

@@ -16,6 +16,7 @@ import { ClusterPeers } from './cluster-peers.ts';
 import { EndpointManager } from './endpoint-manager.ts';
 import { endpointNews } from './endpoint-news.ts';
 import { EndpointRecords } from './endpoint-records.ts';
+import { EndpointRemovals } from './endpoint-removals.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
 import { KernelState } from './kernel-state.ts';
 import { LocalNode } from './local-node.ts';
@@ -41,7 +42,7 @@ export interface DatapathInputs {
 
 /** Makes the parts of a datapath, each of which follows its own tables from here on. No map is written, no program attached: `takeOver`. */
 export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables, objects, log, tell }: DatapathInputs) {
-  const { maps, netlink, programs } = opened;
+  const { maps, netlink, links, programs } = opened;
   const { node, routing } = options;
   const network = new NodeNetwork(netlink, options);
   const devices = () => network.devices;
@@ -52,6 +53,7 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
   });
   const ipcache = new Ipcache();
   const state = new KernelState({ maps, engine, ipcache, audit: options.audit, proxyPort: 0 });
+  parts.add('stock of policy maps', { close: () => state.policies.stock.close() });
   const apply = () => {
     const before = state.revision;
     state.apply();
@@ -96,9 +98,10 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
     new EndpointManager({
       records: new EndpointRecords(options.stateDir),
       onChange: endpointNews({ publisher, network, tell, ofPod: (pod) => manager.ofPod(pod) }),
-      ...{ netlink, state, engine, identities, pods, log, programs: attached },
+      ...{ netlink, links, state, engine, identities, pods, log, programs: attached },
     }),
   );
+  const removals = parts.add('removal of endpoints', new EndpointRemovals(links, log));
   const localPolicies = new LocalPolicies({ path: join(options.stateDir, 'policies.json'), engine, apply });
   const settings = new RuntimeSettings({ options, maps, engine, state, network, apply });
   return {
@@ -117,6 +120,6 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
       publisher,
       families,
     },
-    ...{ ipam, loans, peers, pods, identities, attached, manager, localPolicies, settings },
+    ...{ ipam, loans, peers, pods, identities, attached, manager, removals, localPolicies, settings },
   };
 }

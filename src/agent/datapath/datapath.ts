@@ -62,7 +62,8 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
   const opened = await openDatapath(parts, options);
   let tell: (event: string, message: string) => void = () => {};
   const datapath = makeParts(parts, opened, { ...context, tell: (event, message) => tell(event, message) });
-  const { kept, host } = takeOver(parts, datapath);
+  const { kept, host } = await takeOver(parts, datapath);
+  datapath.state.policies.stock.start(log);
   const devices = parts.add('devices', new DeviceFollower(datapath));
   const upkeep = parts.add(
     'upkeep',

@@ -1,7 +1,7 @@
-import type { PodInterface } from '../../cni/index.ts';
-import type { Netlink } from '../../datapath/index.ts';
+import { isHostInterface, type PodInterface } from '../../cni/index.ts';
+import type { LinkRemover, Netlink } from '../../datapath/index.ts';
 import type { Log } from '../../lib/log.ts';
-import { type AttachmentRef, type Endpoint, EndpointIds, type PodRef } from '../../network/endpoint/index.ts';
+import { type Endpoint, EndpointIds, type PodRef } from '../../network/endpoint/index.ts';
 import type { Labels } from '../../network/identity/index.ts';
 import type { PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
 import type { EndpointRecords } from './endpoint-records.ts';
@@ -20,6 +20,7 @@ export interface EndpointPrograms {
 export interface EndpointManagerOptions {
   /** The node's routing. */
   readonly netlink: Netlink;
+  readonly links: Pick<LinkRemover, 'remove'>;
   readonly records: EndpointRecords;
   readonly programs: EndpointPrograms;
   readonly state: KernelState;
@@ -46,6 +47,7 @@ export class EndpointManager {
   readonly #byKey = new Map<string, ManagedEndpoint>();
   readonly #ids = new EndpointIds();
   readonly #retries = new Set<NodeJS.Timeout>();
+  #allReadable = true;
   #closed = false;
 
   constructor(options: EndpointManagerOptions) {
@@ -82,6 +84,10 @@ export class EndpointManager {
     this.#options.records.remove(id);
     this.#ids.release(id);
   }
+  /** Takes the programs off an interface, or gives back what is known of one that is gone. */
+  detach(hostIfindex: number): void {
+    this.#options.programs.detach(hostIfindex);
+  }
 
   /**
    * Brings an endpoint whose interface is there under policy: with the identity that its pod has now or, for as long as nobody knows
@@ -113,17 +119,28 @@ export class EndpointManager {
     return managed;
   }
 
-  /** Takes it out of the kernel, but for its interface and addresses, which whoever gave them takes back. */
-  remove(managed: ManagedEndpoint): void {
-    const { engine, programs, state } = this.#options;
+  /**
+   * Cuts it off: nothing that it sends goes on, and nothing reaches it. Its interface is still there, with the programs that see to
+   * that, and its record, which says by now that it is to go whoever is asked next.
+   * @returns whether the record could be written
+   */
+  remove(managed: ManagedEndpoint): boolean {
+    const { engine, state, records, log } = this.#options;
     managed.removed = true;
     managed.endpoint = { ...managed.endpoint, state: 'disconnecting' };
+    let recorded = true;
+    try {
+      records.write(managed.endpoint);
+    } catch (error) {
+      recorded = false;
+      log.warn({ err: error, endpoint: managed.key }, 'an old record stays');
+    }
     this.#byKey.delete(managed.key);
     state.deleteEndpoint(managed.endpoint.hostIfindex);
     state.apply();
     engine.release(managed.subject);
-    programs.detach(managed.endpoint.hostIfindex);
     this.#options.onChange(managed.endpoint, 'removed');
+    return recorded;
   }
 
   /** What objects say of a pod, or (`namespace/`) of all pods of a namespace, changed. */
@@ -138,22 +155,21 @@ export class EndpointManager {
   }
 
   /**
-   * The endpoints of the process before: those whose interface is still there are taken over with the identity they had; of the
-   * others nothing is left but what the caller takes back.
+   * The endpoints of the process before: those whose interface is still there are taken over with the identity they had; the others
+   * are for `removeLost`.
    */
-  restore(): { readonly kept: readonly ManagedEndpoint[]; readonly lost: readonly AttachmentRef[] } {
+  restore(): { readonly kept: readonly ManagedEndpoint[]; readonly lost: readonly Endpoint[] } {
     const { records, netlink, log, pods } = this.#options;
     const { endpoints, unreadable } = records.read();
     if (unreadable.length > 0)
       log.warn({ paths: unreadable }, 'records of endpoints that cannot be read are left alone');
     const kept: ManagedEndpoint[] = [];
-    const lost: AttachmentRef[] = [];
+    const lost: Endpoint[] = [];
     for (const recorded of endpoints) {
       const link = netlink.links.find(recorded.hostInterface);
-      // A record that is `creating` is of an ADD that nobody was answered.
-      if (link === undefined || recorded.state === 'creating' || !this.#ids.claim(recorded.id)) {
-        if (link !== undefined && !recorded.chained && recorded.state === 'creating') netlink.links.remove(link.index);
-        records.remove(recorded.id);
+      // One that is `creating` is of an ADD that nobody was answered, one that is `disconnecting` of a DEL that may have been.
+      const isWanted = !['creating', 'disconnecting'].includes(recorded.state);
+      if (link === undefined || !isWanted || !this.#ids.claim(recorded.id)) {
         lost.push(recorded);
         continue;
       }
@@ -174,7 +190,38 @@ export class EndpointManager {
       managed.note('taken over from the process before');
       kept.push(managed);
     }
+    this.#allReadable = unreadable.length === 0;
     return { kept, lost };
+  }
+
+  /**
+   * Removes what the process before left half-made or half-removed, interfaces and records, and interfaces of pods that are no endpoint's.
+   * Once it ends, addresses can be taken back. @throws Fault
+   */
+  async removeLost(lost: readonly Endpoint[]): Promise<void> {
+    const names = new Set(lost.filter(({ chained }) => !chained).map(({ hostInterface }) => hostInterface));
+    // Of a record that cannot be read, nobody knows which interface is its.
+    await this.removeStrangers((name) => this.#allReadable || names.has(name));
+    for (const { id } of lost) this.#options.records.remove(id);
+  }
+
+  /**
+   * Removes interfaces of pods that are no endpoint's.
+   * @param mayGo of these, by their names; calls that are under way must be no matter
+   * @throws Fault
+   */
+  async removeStrangers(mayGo: (name: string) => boolean): Promise<void> {
+    const { netlink, links, log } = this.#options;
+    const known = new Set(Array.from(this.values(), ({ endpoint }) => endpoint.hostIfindex));
+    const strangers = netlink.links
+      .list()
+      .filter(({ name, index }) => isHostInterface(name) && !known.has(index) && mayGo(name));
+    if (strangers.length === 0) return;
+    log.info(
+      { interfaces: strangers.map(({ name }) => name) },
+      'interfaces of pods that are no endpoint’s are removed',
+    );
+    await Promise.all(strangers.map(({ index }) => links.remove(index)));
   }
 
   /** After the first `apply`: replaces the programs of endpoints that were restored, and looks what changed of their pods. */

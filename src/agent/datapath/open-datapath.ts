@@ -2,6 +2,7 @@ import {
   type Bpf,
   type DatapathMaps,
   type Kernel,
+  LinkRemover,
   loadPrograms,
   Netlink,
   objectDirectory,
@@ -19,6 +20,8 @@ export interface OpenDatapath {
   readonly kernel: Kernel;
   readonly bpf: Bpf;
   readonly netlink: Netlink;
+  /** For interfaces that go. */
+  readonly links: LinkRemover;
   readonly maps: DatapathMaps;
   readonly programs: Programs;
 }
@@ -30,9 +33,10 @@ export interface OpenDatapath {
 export async function openDatapath(parts: Parts, options: DatapathOptions): Promise<OpenDatapath> {
   const [kernel, bpf] = [await openKernel(), await openBpf()];
   const netlink = parts.add('netlink', new Netlink(kernel));
+  const links = parts.add('removal of interfaces', new LinkRemover(kernel));
   const { maps, programs } = orLacking(bpf, kernel, objectDirectory(), () => {
     const opened = parts.add('maps', openMaps(bpf, kernel, { directory: options.bpffs, sizes: options.mapSizes }));
     return { maps: opened, programs: parts.add('programs', loadPrograms(bpf, kernel, opened)) };
   });
-  return { kernel, bpf, netlink, maps, programs };
+  return { kernel, bpf, netlink, links, maps, programs };
 }

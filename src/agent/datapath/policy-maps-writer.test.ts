@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { type DatapathMaps, openBpf, openKernel, openMaps, removePins } from '../../datapath/index.ts';
+import { createLog } from '../../lib/log.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
 import { PolicyMapsWriter } from './policy-maps-writer.ts';
+
+async function until(what: string, is: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !is(); i++) await new Promise((later) => setTimeout(later, 5));
+  assert.ok(is(), what);
+}
 
 const sizes = {
   ...{ endpoints: 64, local_addresses: 64, ipcache4: 64, ipcache6: 64, policies: 3, policy: 64 },
@@ -72,5 +78,58 @@ describe('maps of policies', () => {
     assert.ok(!others.includes(first));
     assert.equal(writer.acquire(d!), first);
     assert.throws(() => writer.acquire(a!), { code: 'MAP_E2BIG' });
+  });
+
+  describe('that are made ahead', () => {
+    const log = createLog({ level: 'silent', format: 'text' });
+    let writer: PolicyMapsWriter;
+
+    beforeEach(async () => {
+      maps.close();
+      removePins(directory);
+      maps = openMaps(await openBpf(), await openKernel(), { directory, sizes: { ...sizes, policies: 80 } });
+      writer = new PolicyMapsWriter(maps.policies, 0);
+    });
+    afterEach(() => writer.stock.close());
+    const full = () => until('the stock to be full', () => writer.stock.size >= 24);
+
+    it('are what the next policies get, with all their entries, and others are made in their place', async () => {
+      writer.stock.start(log);
+      await full();
+      const ahead = writer.stock.ids();
+      assert.deepEqual([...maps.policies.ids()].sort(), ahead.toSorted());
+      const subjects = Array.from({ length: 30 }, (_, i) => subject(entry(300, i + 1)));
+      const ids = subjects.map((one) => writer.acquire(one));
+      assert.deepEqual(ids, ahead.slice(0, 30));
+      for (const [i, id] of ids.entries()) assert.deepEqual(contents(id), [[300, i + 1, 0]]);
+      await full();
+      assert.equal(new Set([...ids, ...writer.stock.ids()]).size, ids.length + writer.stock.size);
+      assert.equal(writer.size, 30);
+    });
+
+    it('leave room for policies that are there: the last one is as many as there could be without', async () => {
+      writer.stock.start(log);
+      for (let i = 0; i < 80; i++) {
+        writer.acquire(subject(entry(300, i + 1)));
+        if (i % 10 === 0) await new Promise((later) => setTimeout(later, 30));
+      }
+      assert.throws(() => writer.acquire(subject(entry(301, 1))), { code: 'MAP_E2BIG' });
+    });
+
+    it('are not what a check takes for somebody else’s, nor those that are being taken away', async () => {
+      writer.stock.start(log);
+      const subjects = Array.from({ length: 40 }, (_, i) => subject(entry(300, i + 1)));
+      for (const one of subjects) writer.acquire(one);
+      for (const one of subjects) writer.release(one);
+      for (let i = 0; i < 20; i++) {
+        const check = writer.check(() => true);
+        let step = check.next();
+        while (!step.done) step = check.next();
+        assert.equal(step.value, 0);
+        await new Promise((later) => setTimeout(later, 2));
+      }
+      await full();
+      await until('the others to be gone', () => [...maps.policies.ids()].length === 8 + writer.stock.size);
+    });
   });
 });

@@ -3,6 +3,7 @@ import { type PolicyKey, type PolicyEntry as PolicyValue, PolicyVerdict } from '
 import { Fault } from '../../lib/fault.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
 import { policyEntryKey, policyEntryValue } from './encode.ts';
+import { PolicyMapStock } from './policy-map-stock.ts';
 
 interface Held {
   readonly id: number;
@@ -31,6 +32,8 @@ export class PolicyMapsWriter {
   readonly #former: Set<number>;
   readonly #spare: (Omit<Held, 'users'> & { readonly since: number })[] = [];
   readonly #rest: number;
+  /** For policies to come. */
+  readonly stock: PolicyMapStock;
   /** Of maps that were taken over: to be removed once all is written. */
   #stale: (() => void)[] = [];
   #next: number;
@@ -45,6 +48,11 @@ export class PolicyMapsWriter {
     this.#proxyPort = proxyPort;
     this.#former = new Set(maps.ids());
     this.#next = Math.max(0, ...this.#former) + 1;
+    this.stock = new PolicyMapStock(
+      maps,
+      () => this.#next++,
+      () => this.#maps.maxEntries - this.size - this.#spare.length,
+    );
   }
 
   /**
@@ -62,6 +70,7 @@ export class PolicyMapsWriter {
     const { id, map } =
       (former === undefined ? undefined : this.#adopt(former, entries)) ??
       this.#refill(entries) ??
+      this.#fill(entries) ??
       this.#create(entries);
     this.#held.set(subject, { id, map, users: 1 });
     return id;
@@ -76,7 +85,7 @@ export class PolicyMapsWriter {
     if (this.#spare.length < mostSpare) this.#spare.push({ id, map, since: performance.now() });
     else {
       this.#errors += map.errors;
-      this.#delete(id);
+      if (!this.stock.dispose(id)) this.#delete(id);
     }
   }
 
@@ -94,10 +103,14 @@ export class PolicyMapsWriter {
 
   /** Maps of the process before that nothing uses now. */
   dropFormer(used: ReadonlySet<number>): void {
-    for (const id of [...this.#former]) {
-      if (used.has(id)) continue;
-      this.#former.delete(id);
-      this.#delete(id);
+    const unused = [...this.#former].filter((id) => !used.has(id));
+    for (const id of unused) this.#former.delete(id);
+    try {
+      this.#maps.deleteMany(unused);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      // One after the other, as it may be one of them only.
+      for (const id of unused) this.#delete(id);
     }
   }
   get hasFormer(): boolean {
@@ -105,7 +118,7 @@ export class PolicyMapsWriter {
   }
   /** Whether one more policy can be acquired. */
   get hasRoom(): boolean {
-    return this.#spare.length > 0 || this.size < this.#maps.maxEntries;
+    return this.#spare.length > 0 || this.stock.size > 0 || this.size < this.#maps.maxEntries;
   }
 
   /**
@@ -123,7 +136,12 @@ export class PolicyMapsWriter {
     }
     yield;
     for (const id of this.spare()) mended += this.#reinstate(id);
-    const ours = new Set([...Array.from(this.#held.values(), ({ id }) => id), ...this.spare(), ...this.#former]);
+    const ours = new Set([
+      ...Array.from(this.#held.values(), ({ id }) => id),
+      ...this.spare(),
+      ...this.#former,
+      ...this.stock.ids(),
+    ]);
     for (const id of [...this.#maps.ids()]) {
       if (ours.has(id)) continue;
       this.#delete(id);
@@ -227,13 +245,19 @@ export class PolicyMapsWriter {
   #refill(entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
     const [oldest] = this.#spare;
     if (oldest === undefined) return undefined;
-    const isFull = this.size + this.#spare.length >= this.#maps.maxEntries;
+    const isFull = this.size + this.#spare.length + this.stock.size >= this.#maps.maxEntries;
     if (!isFull && performance.now() - oldest.since < this.#rest) return undefined;
     // Entries that are wanted again, too: their counters are another policy's.
     oldest.map.replace([]);
     oldest.map.replace(entries);
     this.#spare.shift();
     return oldest;
+  }
+
+  #fill(entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
+    const empty = this.stock.take();
+    empty?.map.replace(entries);
+    return empty;
   }
 
   #pairs(entries: Iterable<PolicyEntry>): [PolicyKey, PolicyValue][] {

@@ -1,3 +1,4 @@
+import { isHostInterface } from '../../cni/index.ts';
 import { assert } from '../../lib/fault.ts';
 import { attachmentKey } from '../../network/endpoint/index.ts';
 import type { Parts } from '../parts/parts.ts';
@@ -22,14 +23,13 @@ export interface TakenOver {
  * are still there, the objects of the tables; then the maps are made to say it, in one; then programs are replaced, each in place;
  * and last goes what nothing wants any more.
  */
-export function takeOver(parts: Parts, datapath: DatapathParts): TakenOver {
+export async function takeOver(parts: Parts, datapath: DatapathParts): Promise<TakenOver> {
   const { options, tables, objects, log, maps, netlink, network } = datapath;
   const { engine, ipcache, state, changed, publisher, ipam, loans, peers, attached, manager } = datapath;
   const { kept, lost } = manager.restore();
   for (const { endpoint, made, key } of kept)
     for (const address of endpoint.chained ? [] : made.addresses)
       ipam.claim(address, key, { restored: true, description: podName(endpoint) });
-  for (const one of lost) ipam.release(attachmentKey(one));
   const host = options.hostFirewall ? parts.add('host endpoint', hostEndpoint(datapath)) : undefined;
   engine.cidrs.restore(cidrNumbers(maps));
   parts.add('policies', feedPolicies(tables, engine, changed));
@@ -41,13 +41,17 @@ export function takeOver(parts: Parts, datapath: DatapathParts): TakenOver {
 
   const onDevices = attached.attachDevices(network.devices, network.tunnel?.link);
   manager.restored(kept);
+  // Only now that the maps say what is true may other work run in between.
+  await manager.removeLost(lost);
+  for (const one of lost) ipam.release(attachmentKey(one));
   ipam.restored([...kept.map(({ key }) => key), ...loans.owners()]);
   loans.resume();
-  // Filters, where there are no links, are found on their devices only.
+  // Filters, where there are no links, are found on their devices only. A pod whose record is unreadable stays shut.
+  const others = netlink.links.list().filter(({ name }) => !isHostInterface(name));
   attached.prune(
     onDevices,
     kept,
-    netlink.links.list().map(({ index }) => index),
+    others.map(({ index }) => index),
   );
   // All programs that write into them are ours by now.
   maps.finishReplacing();

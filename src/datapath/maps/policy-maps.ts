@@ -49,14 +49,7 @@ export class PolicyMaps {
    */
   create(id: number, fill: (map: PolicyMap) => void): PolicyMap {
     return this.#try(id, 'create', () => {
-      const fd = this.#bpf.createMap({
-        type: MapType.lpmTrie,
-        name: `policy_${id}`,
-        keySize: policyKey.size,
-        valueSize: policyEntry.size,
-        maxEntries: this.entriesEach,
-        flags: MapFlag.noPrealloc,
-      });
+      const fd = this.#newMap(id);
       try {
         fill(new TypedMap(this.#bpf, `policy_${id}`, fd, policyKey, policyEntry, 'policy'));
         u32.encode(id, this.#key);
@@ -68,6 +61,45 @@ export class PolicyMaps {
       }
       return this.#keep(id, fd);
     });
+  }
+
+  /**
+   * New maps under these ids, with nothing in them, by a thread of its own: the kernel makes whoever puts one in wait for all processors, as long
+   * for many as for one. @throws Fault; then there are none
+   */
+  async createEmptyAside(ids: readonly number[]): Promise<{ readonly id: number; readonly map: PolicyMap }[]> {
+    if (ids.length === 0) return [];
+    const fds: number[] = [];
+    try {
+      for (const id of ids) fds.push(this.#try(id, 'create', () => this.#newMap(id)));
+      const { count, errno } = await this.#bpf.updateBatchAside(
+        ...([this.fd, numbers(ids), numbers(fds), ids.length] as const),
+      );
+      if (errno !== 0) {
+        await this.#bpf.deleteBatchAside(this.fd, numbers(ids.slice(0, count)), count);
+        throw this.#fault(ids[count] as number, 'create', new Errno('map update', errno));
+      }
+    } catch (error) {
+      for (const fd of fds) this.#kernel.close(fd);
+      throw error;
+    }
+    return ids.map((id, i) => ({ id, map: this.#keep(id, fds[i] as number) }));
+  }
+
+  /** Takes these away, all at the cost of one. @throws Fault; then some may be gone */
+  deleteMany(ids: readonly number[]): void {
+    if (ids.length === 0) return;
+    for (const id of ids) this.#forget(id);
+    const { count, errno } = this.#bpf.deleteBatch(this.fd, numbers(ids), ids.length);
+    if (errno !== 0) throw this.#fault(ids[count] as number, 'delete', new Errno('map delete', errno));
+  }
+
+  /** The same, by a thread of its own. @throws Fault */
+  async deleteAside(ids: readonly number[]): Promise<void> {
+    if (ids.length === 0) return;
+    for (const id of ids) this.#forget(id);
+    const { count, errno } = await this.#bpf.deleteBatchAside(this.fd, numbers(ids), ids.length);
+    if (errno !== 0) throw this.#fault(ids[count] as number, 'delete', new Errno('map delete', errno));
   }
 
   /** Whether what programs find under this id is the map that we hold. @throws Fault */
@@ -128,14 +160,31 @@ export class PolicyMaps {
     this.#kernel.close(map.fd);
   }
 
+  #newMap(id: number): number {
+    return this.#bpf.createMap({
+      type: MapType.lpmTrie,
+      name: `policy_${id}`,
+      keySize: policyKey.size,
+      valueSize: policyEntry.size,
+      maxEntries: this.entriesEach,
+      flags: MapFlag.noPrealloc,
+    });
+  }
+
   #try<T>(id: number, what: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof Errno)) throw error;
-      const hint = error.code === 'E2BIG' ? `it is full at ${this.maxEntries}: raise --map-size=policies=N` : undefined;
-      const text = `map policies: ${what} of policy ${id}: ${error.message}`;
-      throw new Fault(`MAP_${error.code}`, text, { cause: error, ...(hint === undefined ? {} : { hint }) });
+      throw error instanceof Errno ? this.#fault(id, what, error) : error;
     }
   }
+
+  #fault(id: number, what: string, error: Errno): Fault {
+    const hint = error.code === 'E2BIG' ? `it is full at ${this.maxEntries}: raise --map-size=policies=N` : undefined;
+    const text = `map policies: ${what} of policy ${id}: ${error.message}`;
+    return new Fault(`MAP_${error.code}`, text, { cause: error, ...(hint === undefined ? {} : { hint }) });
+  }
 }
+
+/** In the order of this machine, as the kernel reads them. */
+const numbers = (all: readonly number[]) => Uint32Array.from(all);

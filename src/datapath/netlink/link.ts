@@ -40,6 +40,8 @@ export interface LinkSettings {
   readonly mac?: string;
   readonly up?: boolean;
   readonly alias?: string;
+  /** A number by which several interfaces can be named at once. */
+  readonly group?: number;
   /** An open file of a network namespace: where it is to be. */
   readonly namespaceFd?: number;
   /** False: the kernel makes no IPv6 link-local address, and asks nobody about one. Only for interfaces that exist. */
@@ -56,7 +58,7 @@ export const linkRequest = { newLink: 16, deleteLink: 17, getLink: 18, setLink: 
 export const linkFlag = { up: 0x1, loopback: 0x8, running: 0x40, noArp: 0x80 } as const;
 
 const attribute = {
-  ...{ mac: 1, name: 3, mtu: 4, peer: 5, master: 10, info: 18, alias: 20, families: 26, namespaceFd: 28 },
+  ...{ mac: 1, name: 3, mtu: 4, peer: 5, master: 10, info: 18, alias: 20, families: 26, group: 27, namespaceFd: 28 },
   peerNamespace: 37,
 } as const;
 const info = { kind: 1, data: 2 } as const;
@@ -69,7 +71,7 @@ const fixedSize = 16;
 
 /** The payload of RTM_NEWLINK and RTM_SETLINK; index 0 is an interface to be made. */
 export function encodeLink(index: number, settings: LinkSettings, kind?: LinkKind): Buffer {
-  const { name, mtu, mac, up, alias, namespaceFd, linkLocal } = settings;
+  const { name, mtu, mac, up, alias, group, namespaceFd, linkLocal } = settings;
   const fixed = Buffer.alloc(fixedSize);
   fixed.writeInt32LE(index, 4);
   if (up !== undefined) {
@@ -85,6 +87,7 @@ export function encodeLink(index: number, settings: LinkSettings, kind?: LinkKin
       ...one(attribute.mtu, mtu, u32),
       ...one(attribute.mac, mac, macBytes),
       ...one(attribute.alias, alias, cString),
+      ...one(attribute.group, group, u32),
       ...one(attribute.namespaceFd, namespaceFd, u32),
       ...one(attribute.families, linkLocal, () =>
         encodeAttributes([[AF_INET6, encodeAttributes([[addressGeneration.attribute, Buffer.of(mode)]])]]),

@@ -18,6 +18,14 @@ const bufferSize = 64 << 10;
 /** A dump that was overtaken by changes is read again; that it happens so often in a row, nobody has seen. */
 const mostTries = 10;
 
+/** One of several changes that are asked for together. */
+export interface Change {
+  readonly operation: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly payload: Buffer;
+}
+
 /**
  * A conversation with the kernel's routing (rtnetlink(7)): one request, its answer, the next request. The kernel answers
  * while the request is sent, so nothing here waits, and each call takes some microseconds.
@@ -58,6 +66,35 @@ export class NetlinkSocket {
     this.#ask(operation, type, flags | flag.ack, payload, (message) => {
       throw malformed(`${operation}: an answer of type ${message.type}`);
     });
+  }
+
+  /**
+   * Asks for several changes in one datagram, by a thread of its own: for what keeps the kernel busy for milliseconds. The kernel
+   * makes them in this order, whether or not one fails. Nothing else may be asked by this socket meanwhile.
+   * @returns for each of them what was wrong with it
+   * @throws as `change`, where none of them was made
+   */
+  async changeAside(changes: readonly Change[]): Promise<(Fault | undefined)[]> {
+    const first = this.#sequence + 1;
+    this.#sequence += changes.length;
+    const messages = changes.map(({ type, flags, payload }, i) =>
+      encodeMessage({ type, flags: flags | flag.ack | flag.request, sequence: (first + i) >>> 0, payload }),
+    );
+    const what = changes.map(({ operation }) => operation).join(', ');
+    const operations = new Map(changes.map(({ operation }, i) => [(first + i) >>> 0, operation]));
+    const answers = new Map<number, Fault | undefined>();
+    try {
+      await this.#kernel.sendAside(this.#fd, Buffer.concat(messages));
+      while (answers.size < changes.length)
+        for (const message of this.#receive(what)) {
+          const operation = operations.get(message.sequence);
+          if (operation === undefined || message.type !== messageType.error) continue;
+          answers.set(message.sequence, answered(operation, message));
+        }
+    } catch (error) {
+      throw failed(what, error);
+    }
+    return changes.map((_, i) => answers.get((first + i) >>> 0));
   }
 
   /**
@@ -103,36 +140,45 @@ export class NetlinkSocket {
     try {
       this.#kernel.send(this.#fd, encodeMessage({ type, flags: flags | flag.request, sequence, payload }));
       for (let over = false; !over; ) {
-        const length = this.#kernel.recv(this.#fd, this.#buffer);
-        if (length > bufferSize) throw malformed(`${operation}: a datagram of ${length} bytes`);
-        for (const message of parseMessages(this.#buffer.subarray(0, length))) {
+        for (const message of this.#receive(operation)) {
           // Of a request before, which was given up.
           if (message.sequence !== sequence) continue;
           if (message.type === messageType.done) each(message);
           if (message.type === messageType.done || message.type === messageType.error) {
-            check(operation, message);
+            const fault = answered(operation, message);
+            if (fault !== undefined) throw fault;
             over = true;
           } else if (message.type !== messageType.noop) each(message);
         }
       }
     } catch (error) {
-      if (error instanceof Errno)
-        throw new Fault(`NETLINK_${error.code}`, `netlink: ${operation}: ${error.message}`, { cause: error });
-      throw error;
+      throw failed(operation, error);
     }
   }
+
+  #receive(operation: string): Message[] {
+    const length = this.#kernel.recv(this.#fd, this.#buffer);
+    if (length > bufferSize) throw malformed(`${operation}: a datagram of ${length} bytes`);
+    return parseMessages(this.#buffer.subarray(0, length));
+  }
+}
+
+function failed(operation: string, error: unknown): unknown {
+  if (!(error instanceof Errno)) return error;
+  return new Fault(`NETLINK_${error.code}`, `netlink: ${operation}: ${error.message}`, { cause: error });
 }
 
 const hints: Readonly<Record<string, string>> = {
   EPERM: 'the capability NET_ADMIN is needed in the network namespace of the node',
 };
 
-function check(operation: string, message: Message): void {
+/** What the kernel says against it. */
+function answered(operation: string, message: Message): Fault | undefined {
   const { errno, text } = parseAnswer(message);
-  if (errno === 0) return;
+  if (errno === 0) return undefined;
   const name = errnoName(errno);
   const hint = hints[name];
-  throw new Fault(
+  return new Fault(
     `NETLINK_${name}`,
     `netlink: ${operation}: ${name}${text === undefined ? '' : ` (${text})`}`,
     hint === undefined ? {} : { hint },

@@ -25,6 +25,9 @@ export interface Bpf {
   /** Of `count` pairs; answers how many were written. The error of the first that was not is `errno`, or 0. */
   updateBatch(fd: number, keys: ArrayBufferView, values: ArrayBufferView, count: number): BatchResult;
   deleteBatch(fd: number, keys: ArrayBufferView, count: number): BatchResult;
+  /** The same, by a thread of its own: a map of maps keeps the kernel waiting for all processors. The buffers must not be changed meanwhile. */
+  updateBatchAside(fd: number, keys: ArrayBufferView, values: ArrayBufferView, count: number): Promise<BatchResult>;
+  deleteBatchAside(fd: number, keys: ArrayBufferView, count: number): Promise<BatchResult>;
   /**
    * Reads up to `count` pairs. `cursor` is given to the next call as it was left (at least 4 bytes and a key's size); `first` starts from
    * the beginning. At the end `errno` is ENOENT; ENOSPC means that a bucket has more pairs than `count`.

@@ -10,6 +10,8 @@ export interface Kernel {
   bind(fd: number, address: Uint8Array): void;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): void;
   send(fd: number, message: Uint8Array): void;
+  /** As `send`, by a thread of its own: for requests that keep the kernel busy for many milliseconds. The message must not be changed meanwhile. */
+  sendAside(fd: number, message: Uint8Array): Promise<void>;
   /** Bytes of the next datagram, which may be more than fit into the buffer. */
   recv(fd: number, buffer: Uint8Array): number;
   close(fd: number): void;

@@ -32,7 +32,9 @@ export async function openKernel(): Promise<Kernel> {
       'int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)',
       'setsockopt',
     );
-    const send = call('intptr_t send(int fd, const uint8_t *message, size_t length, int flags)', 'send');
+    const sendPrototype = 'intptr_t send(int fd, const uint8_t *message, size_t length, int flags)';
+    const send = call(sendPrototype, 'send');
+    const { async: sendAside } = libc.func(sendPrototype);
     const recv = call('intptr_t recv(int fd, _Out_ uint8_t *buffer, size_t length, int flags)', 'recv');
     const close = call('int close(int fd)', 'close');
     const mount = call(
@@ -50,6 +52,14 @@ export async function openKernel(): Promise<Kernel> {
       bind: (fd, address) => void bind(fd, address, address.length),
       setsockopt: (fd, level, name, value) => void setsockopt(fd, level, name, value, value.length),
       send: (fd, message) => void send(fd, message, message.length, MSG_DONTWAIT),
+      sendAside: (fd, message) =>
+        new Promise((done, failed) => {
+          sendAside(fd, message, message.length, MSG_DONTWAIT, (error: unknown, result: number | bigint) => {
+            if (error) failed(error as Error);
+            else if (Number(result) === -1) failed(new Errno('send', koffi.errno()));
+            else done();
+          });
+        }),
       recv: (fd, buffer) => recv(fd, buffer, buffer.length, MSG_DONTWAIT | MSG_TRUNC),
       close: (fd) => void close(fd),
       poll: (fd, onReadable) => {

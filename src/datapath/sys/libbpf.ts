@@ -1,5 +1,5 @@
 import { Fault } from '../../lib/fault.ts';
-import type { Bpf, MapInfo } from './bpf-calls.ts';
+import type { BatchResult, Bpf, MapInfo } from './bpf-calls.ts';
 import { Errno } from './kernel-calls.ts';
 import { objectLoader } from './libbpf-object.ts';
 import { tcFilters } from './libbpf-tc.ts';
@@ -41,8 +41,10 @@ async function load(): Promise<Bpf> {
       'int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags)',
     );
     const batch = 'const void *keys, const void *values, void *count, const void *options';
-    const updateBatch = bind(`int bpf_map_update_batch(int fd, ${batch})`);
-    const deleteBatch = bind('int bpf_map_delete_batch(int fd, const void *keys, void *count, const void *options)');
+    const updateBatch = library.func(`int bpf_map_update_batch(int fd, ${batch})`);
+    const deleteBatch = library.func(
+      'int bpf_map_delete_batch(int fd, const void *keys, void *count, const void *options)',
+    );
     const lookupBatch = bind(`int bpf_map_lookup_batch(int fd, void *from, void *to, ${batch})`);
     const info = call('object info', 'int bpf_obj_get_info_by_fd(int fd, void *info, void *length)');
     const pin = call('pin', 'int bpf_obj_pin(int fd, const char *path)');
@@ -76,6 +78,15 @@ async function load(): Promise<Bpf> {
       const result = run(counter);
       return { count: counter[0] as number, errno: result < 0 ? -result : 0 };
     };
+    type Done = (error: unknown, result: number) => void;
+    const countedAside = (count: number, run: (count: Uint32Array, done: Done) => void) =>
+      new Promise<BatchResult>((resolve, reject) => {
+        const counter = Uint32Array.of(count);
+        run(counter, (error, result) => {
+          if (error) reject(error as Error);
+          else resolve({ count: counter[0] as number, errno: result < 0 ? -result : 0 });
+        });
+      });
     const infoOf = (fd: number): DataView => {
       const buffer = new DataView(new ArrayBuffer(256));
       info(fd, buffer, Uint32Array.of(buffer.byteLength));
@@ -96,6 +107,10 @@ async function load(): Promise<Bpf> {
       updateBatch: (fd, keys, values, count) =>
         counted(count, (counter) => updateBatch(fd, keys, values, counter, null)),
       deleteBatch: (fd, keys, count) => counted(count, (counter) => deleteBatch(fd, keys, counter, null)),
+      updateBatchAside: (fd, keys, values, count) =>
+        countedAside(count, (counter, done) => updateBatch.async(fd, keys, values, counter, null, done)),
+      deleteBatchAside: (fd, keys, count) =>
+        countedAside(count, (counter, done) => deleteBatch.async(fd, keys, counter, null, done)),
       lookupBatch: (fd, cursor, first, keys, values, count) =>
         counted(count, (counter) => lookupBatch(fd, first ? null : cursor, cursor, keys, values, counter, null)),
       pin: (fd, path) => void pin(fd, path),
