@@ -59,6 +59,10 @@ int from_tunnel(struct __sk_buff *ctx)
 
 	local = find_local(&p.destination);
 	if (likely(local)) {
+		if (is_node(p.source_identity)) {
+			p.source_identity = 0;
+			p.from_node = 1;
+		}
 		if (local->flags & LOCAL_ADDRESS_HOST)
 			return receive_for_host(ctx, &p, c);
 		return receive(ctx, &p, local->ifindex, c, HERE(FILE_FROM_TUNNEL));

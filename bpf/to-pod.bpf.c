@@ -18,6 +18,10 @@ static __always_inline int identify_source(struct __sk_buff *ctx, struct packet 
 	if ((ctx->mark & MARK_KIND) == MARK_IDENTITY) {
 		p->source_identity = ctx->mark >> 16 | (ctx->mark & 0xff) << 16;
 		ctx->mark = 0;
+		if (is_node(p->source_identity)) {
+			p->source_identity = 0;
+			p->from_node = 1;
+		}
 		return 0;
 	}
 	local = find_local(&p->source);

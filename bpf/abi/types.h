@@ -24,11 +24,16 @@ enum direction {
 	DIRECTION_EGRESS = 1,
 };
 
-/** Identities that programs know by number; the rest is the agent's. Cluster-local ones have 16 bits, CIDR ones are >= 2^24. */
+/**
+ * Identities that programs know by number; the rest is the agent's. Those of endpoints have 24 bits and are the cluster's, and
+ * from there on each node has its own: networks, then other nodes.
+ */
 enum reserved_identity {
 	IDENTITY_ANY = 0,
 	IDENTITY_HOST = 1,
 	IDENTITY_WORLD = 2,
 	IDENTITY_REMOTE_NODE = 6,
 	IDENTITY_KUBE_APISERVER = 7,
+	IDENTITY_FIRST_NETWORK = 1 << 24,
+	IDENTITY_FIRST_NODE = 1 << 25,
 };

@@ -45,5 +45,6 @@ static __always_inline __u32 find_identity(const struct address *address, bool i
 
 static __always_inline bool is_node(__u32 identity)
 {
-	return identity == IDENTITY_REMOTE_NODE || identity == IDENTITY_KUBE_APISERVER || identity == IDENTITY_HOST;
+	return identity == IDENTITY_REMOTE_NODE || identity == IDENTITY_KUBE_APISERVER || identity == IDENTITY_HOST ||
+	       identity >= IDENTITY_FIRST_NODE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
+#include "addresses.h"
 #include "emit.h"
 
 #define TUNNEL_TTL 64
@@ -32,8 +33,10 @@ static __noinline int set_tunnel(struct __sk_buff *ctx, struct packet *p, const 
 	return 0;
 }
 
-/** Of an identity, what another node may be told: to it, we are a node like others. */
+/** Of an identity, what another node may be told: to it, we are a node like others, and our own numbers are nobody's or others'. */
 static __always_inline __u32 identity_on_the_wire(__u32 identity)
 {
-	return identity == IDENTITY_HOST ? IDENTITY_REMOTE_NODE : identity;
+	if (is_node(identity))
+		return IDENTITY_REMOTE_NODE;
+	return identity >= IDENTITY_FIRST_NETWORK ? IDENTITY_WORLD : identity;
 }

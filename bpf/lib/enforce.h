@@ -29,8 +29,11 @@ static __always_inline __u32 resolve_peer(struct packet *p, const __u8 direction
 			p->destination_identity = find_identity(&p->destination, p->family == 4);
 		return p->destination_identity;
 	}
-	if (!p->source_identity)
+	if (!p->source_identity) {
 		p->source_identity = find_identity(&p->source, p->family == 4);
+		if (unlikely(p->from_node && (p->source_identity == IDENTITY_HOST || !is_node(p->source_identity))))
+			p->source_identity = IDENTITY_REMOTE_NODE;
+	}
 	return p->source_identity;
 }
 

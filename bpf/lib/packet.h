@@ -71,7 +71,8 @@ struct packet {
 	__be16 proxy_port;
 	/** From a pod of this node straight into another one: nothing gets lost on the way. */
 	__u8 is_local;
-	__u8 pad;
+	/** The tunnel says that a node sent it; which one, ipcache knows. */
+	__u8 from_node;
 	/** With PACKET_TUNNEL: the node that encapsulated it. */
 	struct address tunnel_remote;
 };

@@ -57,6 +57,47 @@ forFamilies('the tunnel', TestNode.open, (ip, node) => {
     assert.equal(dropped(device.receive(0, inner('remote', 'b'))), 'invalidIdentity');
   });
 
+  it('which node it is, ipcache knows: by the inner address, as long as that is a node', () => {
+    const zoneA = 2 ** 25 + 7;
+    node().enforce(node().b, [{ identity: zoneA }]);
+    assert.equal(dropped(device.receive(6, inner('remote', 'b'))), 'policyDenied');
+    for (const own of [1, identities.remote, 2 ** 24 + 5]) {
+      node().prefix(ip.ip('remote'), own);
+      const [event] = device.receive(6, inner('remote', 'b'));
+      assert.equal(event?.sourceIdentity, 6, 'whatever its address is elsewhere');
+    }
+    node().prefix(ip.ip('remote'), zoneA);
+    for (const sender of ['127.0.0.1', '::1']) node().prefix(sender, zoneA);
+    const event = only(device.receive(6, inner('remote', 'b')));
+    assert.equal(event.type, EventType.policyVerdict);
+    assert.equal(event.sourceIdentity, zoneA);
+  });
+
+  it('numbers of our own are not told to other nodes, to whom they are others', () => {
+    const [remote, router] = [ip.ip('remote'), ip.family === 4 ? '10.9.0.77' : 'fd09::77'];
+    node().netns.ip(
+      'address',
+      'add',
+      `${router}/${ip.family === 4 ? 32 : 128}`,
+      'dev',
+      'lo',
+      ...(ip.family === 4 ? [] : ['nodad']),
+    );
+    node().netns.ip('route', 'replace', remote, 'dev', 'vxlan', 'src', router);
+    node().netns.ip('neighbour', 'replace', remote, 'dev', 'vxlan', 'lladdr', macs.sourceMac, 'nud', 'permanent');
+    for (const [own, told] of [
+      [2 ** 24 + identities.a, 2],
+      [2 ** 25 + identities.a, 6],
+      [identities.a, identities.a],
+    ] as const) {
+      node().prefix(router, own);
+      assert.equal(dropped(device.send(remote, 53)), 'unroutable');
+      assert.equal(device.send(remote, 53)[0]?.sourceIdentity, told);
+    }
+    node().netns.ip('route', 'del', remote, 'dev', 'vxlan');
+    node().netns.ip('address', 'del', `${router}/${ip.family === 4 ? 32 : 128}`, 'dev', 'lo');
+  });
+
   it('somebody who is no node opens no connection', () => {
     node().prefix('127.0.0.1', 2);
     assert.equal(dropped(device.receive(identities.remote, inner('remote', 'b'))), 'unknownSender');
