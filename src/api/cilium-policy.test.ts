@@ -114,7 +114,11 @@ describe('CiliumNetworkPolicy', () => {
       kind: 'entities',
       entities: ['world', 'kube-apiserver'],
     });
-    assert.deepEqual(ingress({ fromNodes: [{}] }).peers, { kind: 'nodes', selectors: [[]] });
+    const zone = { source: 'any', key: 'zone', operator: 'In', values: ['a'] };
+    assert.deepEqual(ingress({ fromNodes: [{}, { matchLabels: { zone: 'a' } }] }).peers, {
+      kind: 'nodes',
+      selectors: [[], [zone]],
+    });
     assert.deepEqual(egress({ toFQDNs: [{ matchName: 'Example.COM.' }, { matchPattern: '*.a.b' }] }).peers, {
       kind: 'fqdns',
       fqdns: [{ matchName: 'example.com' }, { matchPattern: '*.a.b' }],
@@ -158,9 +162,6 @@ describe('CiliumNetworkPolicy', () => {
     const element = { fromEndpoints: [{}], authentication: { mode: 'required' } };
     const [first] = warnings(changed(policy, ['spec.ingress', [element]]));
     assert.equal(`${first?.reason} ${first?.field}`, 'Unsupported spec.ingress[0].authentication.mode');
-    const fromNodes = [{ matchLabels: { zone: 'a' } }];
-    const [nodes] = warnings(changed(policy, ['spec.ingress', [{ fromNodes }]]));
-    assert.equal(`${nodes?.reason} ${nodes?.field}`, 'Unsupported spec.ingress[0].fromNodes');
     const toGroups = [{ aws: { region: 'r', securityGroupsIds: ['sg-1'] } }];
     const raw = changed(policy, ['spec.egress', [{ toGroups }]]);
     const [second] = warnings(raw);

@@ -1,6 +1,8 @@
 import type { PolicyCase } from '../policy-cases.ts';
 import { app, cilium, egress, ingress, OUTSIDE, OUTSIDE_BLOCKS, ports } from './words.ts';
 
+const secondNode = { matchLabels: { 'kubernetes.io/hostname': 'node-1' } };
+
 export const peerCases: readonly PolicyCase[] = [
   {
     title: 'endpoints by labels are of the own namespace',
@@ -78,6 +80,46 @@ export const peerCases: readonly PolicyCase[] = [
     objects: [egress({ toEntities: ['host'] }, { toEntities: ['remote-node'], ...{ toPorts: ports('8080') } })],
     allowed: ['client node-0 tcp/9090', 'client node-1 tcp/8080'],
     dropped: ['client node-1 tcp/9090', 'client server tcp/8080', 'client outside tcp/8080'],
+  },
+  {
+    title: 'nodes by their labels, the own one among them',
+    objects: [cilium({ endpointSelector: {}, ingress: [{ fromNodes: [secondNode] }] })],
+    allowed: ['node-1 server tcp/8080', 'node-1 server icmp', 'node-1 far tcp/8080', 'node-0 server tcp/8080'],
+    dropped: ['node-0 far tcp/8080', 'node-0 far icmp', 'client server tcp/8080', 'outside server tcp/8080'],
+  },
+  {
+    title: 'nodes by their labels that may not come in, whatever is allowed',
+    objects: [
+      cilium({
+        endpointSelector: {},
+        ingress: [{ fromEntities: ['all'] }],
+        ingressDeny: [{ fromNodes: [secondNode], toPorts: ports('8080') }],
+      }),
+    ],
+    allowed: ['node-0 far tcp/8080', 'node-0 server tcp/8080', 'client far tcp/8080', 'node-1 server tcp/9090'],
+    dropped: ['node-1 server tcp/8080', 'node-1 far tcp/8080'],
+  },
+  {
+    title: 'nodes by their labels that one may go to',
+    objects: [cilium({ endpointSelector: {}, egress: [{ toNodes: [secondNode] }] })],
+    allowed: ['client node-1 tcp/8080', 'client node-1 icmp', 'far node-1 tcp/8080'],
+    dropped: ['client node-0 tcp/8080', 'far node-0 tcp/8080', 'client server tcp/8080', 'client outside tcp/8080'],
+  },
+  {
+    title: 'nodes by their labels that one may not go to',
+    objects: [
+      cilium({
+        endpointSelector: {},
+        egress: [{ toEntities: ['all'] }],
+        egressDeny: [
+          {
+            toNodes: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'NotIn', values: ['node-0'] }] }],
+          },
+        ],
+      }),
+    ],
+    allowed: ['client node-0 tcp/8080', 'far node-0 tcp/8080', 'client far tcp/8080', 'client outside tcp/8080'],
+    dropped: ['client node-1 tcp/8080', 'far node-1 tcp/8080'],
   },
   {
     title: 'networks, and parts of them that are not meant',

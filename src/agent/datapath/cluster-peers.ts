@@ -11,8 +11,8 @@ import {
   endpointEntries,
   hostPrefix,
   type Ipcache,
-  nodeEntries,
   nodeRoutes,
+  podCidrEntries,
   type Routing,
   type Unreachable,
 } from '../../network/routing/index.ts';
@@ -35,7 +35,10 @@ export interface ClusterPeersOptions {
   readonly log: Log;
 }
 
-/** What other nodes tell us: their addresses and Pod CIDRs, and who has which address there. Becomes ipcache and routes. */
+/**
+ * What other nodes tell us: their Pod CIDRs, and who has which address there. Becomes ipcache and routes. Who the nodes' own
+ * addresses are is found elsewhere (`followNodes`).
+ */
 export class ClusterPeers {
   readonly #options: ClusterPeersOptions;
   readonly #nodes = new Map<string, ClusterNode>();
@@ -123,11 +126,11 @@ export class ClusterPeers {
 
   #setNode(node: ClusterNode): void {
     this.#nodes.set(node.name, node);
-    this.#options.ipcache.set(`node ${node.name}`, nodeEntries(node, this.#options.routing));
+    this.#options.ipcache.set(`Pods of node ${node.name}`, podCidrEntries(node, this.#options.routing));
   }
   #deleteNode(name: string): void {
     this.#nodes.delete(name);
-    this.#options.ipcache.set(`node ${name}`, []);
+    this.#options.ipcache.set(`Pods of node ${name}`, []);
   }
   #setEndpoint(key: string, endpoint: CiliumEndpoint | undefined): void {
     const entries =

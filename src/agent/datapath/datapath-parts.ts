@@ -17,6 +17,7 @@ import { EndpointManager } from './endpoint-manager.ts';
 import { endpointNews } from './endpoint-news.ts';
 import { EndpointRecords } from './endpoint-records.ts';
 import { EndpointRemovals } from './endpoint-removals.ts';
+import { followNodes } from './follow-nodes.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
 import { KernelState } from './kernel-state.ts';
 import { LocalNode } from './local-node.ts';
@@ -52,7 +53,8 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
     allowLocalhost: options.allowLocalhost,
   });
   const ipcache = new Ipcache();
-  const state = new KernelState({ maps, engine, ipcache, audit: options.audit, proxyPort: 0 });
+  const nodes = parts.add('nodes', followNodes({ tables, node, engine, ipcache, changed: () => changed() }));
+  const state = new KernelState({ maps, engine, ipcache, audit: options.audit, proxyPort: 0, nodes });
   parts.add('stock of policy maps', { close: () => state.policies.stock.close() });
   const apply = () => {
     const before = state.revision;

@@ -3,6 +3,7 @@ import { EndpointFlag, type Endpoint as EndpointValue } from '../../gen/abi.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Endpoint } from '../../network/endpoint/index.ts';
 import type { SubjectPolicy } from '../../network/policy/index.ts';
+import type { PrefixChange } from '../../network/routing/index.ts';
 import { endpointValue } from './encode.ts';
 import type { PolicyMapsWriter } from './policy-maps-writer.ts';
 
@@ -28,6 +29,8 @@ export class EndpointStage implements Stage {
   readonly #bySubject = new Map<SubjectPolicy, Set<number>>();
   /** To be looked at again. */
   readonly #dirty = new Set<number>();
+  /** Those of whose connections some may be somebody else's by now. */
+  readonly #stale = new Set<number>();
   /** Those for whose policy there was no room. */
   readonly #waiting = new Set<number>();
   #released: SubjectPolicy[] = [];
@@ -72,7 +75,7 @@ export class EndpointStage implements Stage {
     if (placed === undefined) return false;
     this.#placed.delete(ifindex);
     this.#forget(ifindex, placed.subject);
-    for (const set of [this.#dirty, this.#waiting]) set.delete(ifindex);
+    for (const set of [this.#dirty, this.#stale, this.#waiting]) set.delete(ifindex);
     if (placed.written !== undefined) this.#released.push(placed.written.subject);
     this.#desired.delete(ifindex);
     return true;
@@ -81,6 +84,23 @@ export class EndpointStage implements Stage {
   /** Its policy changed. */
   touch(subject: SubjectPolicy): void {
     for (const ifindex of this.#bySubject.get(subject) ?? []) this.#dirty.add(ifindex);
+  }
+
+  /**
+   * Addresses that went over to other identities: where a policy treats the two differently, connections are judged again. The programs see
+   * for themselves who the peer is only where it costs nothing, as with this node's pods; the rest is found out here, once for each policy.
+   */
+  judgeAgain(moves: readonly Pick<PrefixChange, 'was' | 'is' | 'source'>[]): void {
+    const others = moves.filter(({ was, is, source }) => was !== is && source !== 'local');
+    const pairs = [...new Map(others.map((move) => [`${move.was} ${move.is}`, move])).values()];
+    if (pairs.length === 0) return;
+    for (const [subject, sharing] of this.#bySubject) {
+      if (pairs.every(({ was, is }) => subject.treatsAlike(was, is))) continue;
+      for (const ifindex of sharing) {
+        this.#dirty.add(ifindex);
+        this.#stale.add(ifindex);
+      }
+    }
   }
 
   /** Whether it is the policy of an endpoint. */
@@ -166,7 +186,11 @@ export class EndpointStage implements Stage {
         return;
       }
     }
-    const isSame = isSameSubject && written.subjectGeneration === subject.generation && written.value.flags === flags;
+    const isSame =
+      !this.#stale.delete(hostIfindex) &&
+      isSameSubject &&
+      written.subjectGeneration === subject.generation &&
+      written.value.flags === flags;
     const generation = isSame ? written.value.policyGeneration : ++this.#generation;
     const value = endpointValue(endpoint, { flags, policyId, generation });
     if (written !== undefined && !isSameSubject) this.#released.push(written.subject);

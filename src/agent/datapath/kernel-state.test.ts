@@ -102,7 +102,8 @@ describe('what the kernel is told', () => {
       identity: cost(() => world.set(endpoint(9, 9, 999))),
       policy: cost(() => world.setPolicy(7, policy(7, 2))),
       prefix: cost(() => {
-        world.ipcache.set('endpoint 5', []);
+        // Of somebody whom the policy lets in by no rule: no connection is to be judged again.
+        world.ipcache.set('endpoint 4', []);
         world.state.apply();
       }),
       gone: cost(() => world.remove(1009)),
@@ -257,6 +258,47 @@ describe('what the kernel is told', () => {
       world.set(endpoint(1, 1, 401));
       look();
     }
+  });
+
+  it('is another generation where a peer became somebody whom the policy treats otherwise, and for nobody else', () => {
+    const own = maps.open(bpf, kernel);
+    const world = new World(own);
+    for (const app of [0, 1, 2]) world.set(endpoint(1 + app, app, 400 + app));
+    world.setPolicy(0, policy(0, 0));
+    const denying = policy(1, 1, true);
+    const rules = denying.rules.map((rule) => ({ ...rule, enableDefaultDeny: { ingress: false } }));
+    world.setPolicy(1, { ...denying, rules });
+    const peer = (identity: number | undefined, source: 'endpoint' | 'local' = 'endpoint') => {
+      world.ipcache.set('peer', identity === undefined ? [] : [{ prefix: '10.1.1.7/32', identity, source }]);
+      world.state.apply();
+    };
+    const generations = () => [1001, 1002, 1003].map((key) => own.endpoints.get(key)!.policyGeneration);
+    /** Which endpoints' connections are judged again by this. */
+    const judged = (change: () => void) => {
+      const before = generations();
+      change();
+      return generations().flatMap((one, i) => (one === before[i] ? [] : [i + 1]));
+    };
+    peer(300);
+    const changes: [identity: number | undefined, who: number[], why: string][] = [
+      [303, [], 'of the same group'],
+      [301, [1, 2], 'let in by the one no more, denied by the other'],
+      [302, [2], 'denied no more, and let in by the first as little as before'],
+      [301, [2], 'denied again'],
+      [undefined, [2], 'the world is not denied'],
+      [999, [1, 2], 'nobody knows who that is'],
+    ];
+    for (const [identity, who, why] of changes)
+      assert.deepEqual(
+        judged(() => peer(identity)),
+        who,
+        why,
+      );
+    assert.deepEqual(
+      judged(() => peer(300, 'local')),
+      [],
+      'the programs see for themselves who is on this node',
+    );
   });
 
   it('encloses an endpoint that nobody knows yet in both directions', () => {

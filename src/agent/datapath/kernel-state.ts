@@ -2,10 +2,11 @@ import { type DatapathMaps, Stages } from '../../datapath/index.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Endpoint } from '../../network/endpoint/index.ts';
 import { reserved } from '../../network/identity/index.ts';
-import type { ChangeStep, EngineChanges, PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
-import { hostPrefix, type Ipcache } from '../../network/routing/index.ts';
+import type { ChangeStep, PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
+import { hostPrefix, type Ipcache, type PrefixChange } from '../../network/routing/index.ts';
 import { AddressStage } from './address-stage.ts';
 import { EndpointStage } from './endpoint-stage.ts';
+import type { FollowedNodes } from './follow-nodes.ts';
 import { PolicyMapsWriter } from './policy-maps-writer.ts';
 import { PolicyStage } from './policy-stage.ts';
 import { PrefixStage } from './prefix-stage.ts';
@@ -20,6 +21,8 @@ export interface KernelStateOptions {
   readonly audit: boolean;
   /** 0: there is no proxy. */
   readonly proxyPort: number;
+  /** Who nodes are. */
+  readonly nodes?: Pick<FollowedNodes, 'prepare' | 'settle'>;
 }
 
 /**
@@ -32,6 +35,7 @@ export class KernelState {
   readonly policies: PolicyMapsWriter;
   readonly #engine: PolicyEngine;
   readonly #ipcache: Ipcache;
+  readonly #nodes: KernelStateOptions['nodes'];
   readonly #policyStage: PolicyStage;
   readonly #prefixes: PrefixStage;
   readonly #endpoints: EndpointStage;
@@ -43,9 +47,10 @@ export class KernelState {
   #revision = 0;
 
   /** @throws Fault where the maps cannot be read */
-  constructor({ maps, engine, ipcache, audit, proxyPort }: KernelStateOptions) {
+  constructor({ maps, engine, ipcache, audit, proxyPort, nodes }: KernelStateOptions) {
     this.#engine = engine;
     this.#ipcache = ipcache;
+    this.#nodes = nodes;
     this.policies = new PolicyMapsWriter(maps.policies, proxyPort);
     this.#policyStage = new PolicyStage(this.policies, (subject) => this.#endpoints.has(subject));
     this.#prefixes = new PrefixStage(maps, ipcache);
@@ -89,25 +94,41 @@ export class KernelState {
   }
 
   /** Brings all that was said since the last time to the kernel. @throws Fault the first time, where a map cannot be read */
-  apply(): EngineChanges {
+  apply(): void {
+    this.#nodes?.prepare();
+    this.#bring();
+    if (this.#nodes?.settle()) this.#bring();
+  }
+
+  #bring(): void {
     const changes = this.#engine.flush();
     this.#revision = changes.revision;
-    // An address is an endpoint's once policies have the entries of the endpoint's identity.
-    const said = this.#ipcache.changes();
+    const moves = this.#ipcache.changes();
+    // A node's address is another identity's before policies tell the two apart, an endpoint's once they have that identity's entries.
+    const { nodes = [], others = [] } = Object.groupBy(moves, ({ source }) =>
+      source === 'node' || source === 'kube-apiserver' ? 'nodes' : 'others',
+    );
+    if (changes.steps[0]?.kind === 'policies') this.#writeNodes(nodes.splice(0));
     for (const step of changes.steps) {
       for (const { subject } of step.subjects) this.#endpoints.touch(subject);
       this.#claim(step);
-      if (step.kind === 'policies') this.#prefixes.next(said.splice(0));
+      if (step.kind === 'networks come') this.#prefixes.next(nodes.splice(0));
+      if (step.kind === 'policies') this.#prefixes.next(others.splice(0));
       this.#prefixes.next(this.#ipcache.changes());
       if (!this.#started) continue;
       this.#policyStage.next(step);
       this.#rules.run();
     }
-    this.#prefixes.next(said);
+    this.#prefixes.next([...nodes, ...others]);
+    this.#endpoints.judgeAgain(moves);
     this.#stages.run();
     this.#started = true;
     if (this.#endpoints.canGoOn) this.#stages.run();
-    return changes;
+  }
+
+  #writeNodes(changes: readonly PrefixChange[]): void {
+    this.#prefixes.next(changes);
+    if (this.#started) this.#prefixes.fill();
   }
 
   /**

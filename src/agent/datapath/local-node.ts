@@ -17,7 +17,7 @@ export interface LocalNodeOptions {
   readonly publisher: Publisher;
 }
 
-/** What this node knows and tells of itself: its Pod CIDRs for IPAM, its addresses and CIDRs in its CiliumNode. */
+/** What this node knows and tells of itself: its Pod CIDRs for IPAM, its labels, addresses and CIDRs in its CiliumNode. */
 export class LocalNode {
   readonly #options: LocalNodeOptions;
   readonly #stops: (() => void)[];
@@ -86,12 +86,14 @@ export class LocalNode {
   #publish(): void {
     const { tables, node, mode, ipam, devices, publisher } = this.#options;
     const { ipv4, ipv6 } = devices();
-    const known = (tables.Node.get(node)?.status.addresses ?? []).map(({ type, address }) => ({ type, ip: address }));
+    const object = tables.Node.get(node);
+    const known = (object?.status.addresses ?? []).map(({ type, address }) => ({ type, ip: address }));
     const found = [ipv4, ipv6].flatMap((ip) => (ip === undefined ? [] : [{ type: 'InternalIP', ip }]));
     const cidrs = mode === 'kubernetes' ? this.#podCidrs() : this.#own;
     const manifest = {
       ...ciliumNodeManifest({
         name: node,
+        ...(object === undefined ? {} : { labels: object.metadata.labels }),
         addresses: known.some(({ type }) => type === 'InternalIP') ? known : found,
         ...(cidrs === undefined ? {} : { podCidrs: cidrs }),
       }),

@@ -2,7 +2,6 @@ import { isHostInterface } from '../../cni/index.ts';
 import { assert } from '../../lib/fault.ts';
 import { attachmentKey } from '../../network/endpoint/index.ts';
 import type { Parts } from '../parts/parts.ts';
-import { followApiServer } from './api-server-peers.ts';
 import { cidrNumbers } from './cidr-numbers.ts';
 import type { DatapathParts } from './datapath-parts.ts';
 import { podName } from './endpoint-news.ts';
@@ -25,7 +24,7 @@ export interface TakenOver {
  */
 export async function takeOver(parts: Parts, datapath: DatapathParts): Promise<TakenOver> {
   const { options, tables, objects, log, maps, netlink, network } = datapath;
-  const { engine, ipcache, state, changed, publisher, ipam, loans, peers, attached, manager } = datapath;
+  const { engine, state, changed, publisher, ipam, loans, peers, attached, manager } = datapath;
   const { kept, lost } = manager.restore();
   for (const { endpoint, made, key } of kept)
     for (const address of endpoint.chained ? [] : made.addresses)
@@ -34,7 +33,6 @@ export async function takeOver(parts: Parts, datapath: DatapathParts): Promise<T
   engine.cidrs.restore(cidrNumbers(maps));
   parts.add('policies', feedPolicies(tables, engine, changed));
   datapath.localPolicies.restore();
-  parts.add('API server', followApiServer({ tables, node: options.node, engine, ipcache, changed }));
   state.apply();
   engine.cidrs.forget();
   datapath.settings.change({});

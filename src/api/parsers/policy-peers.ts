@@ -156,13 +156,6 @@ export function solePeers(read: ReadonlyMap<string, ReadPeers>, context: Context
       'write networks instead',
       [filled[0][0]],
     );
-  if (filled[0] !== undefined && peers?.kind === 'nodes' && peers.selectors.some((selector) => selector.length > 0))
-    context.warning(
-      'Unsupported',
-      'selects nodes by their labels, by which they are not told apart here, so none is in it',
-      'write the entities host and remote-node, or an empty selector, which are all nodes',
-      [filled[0][0]],
-    );
   if (peers !== undefined && filled.length === 0)
     context.warning('InvalidValue', 'is an empty list, which nobody is in', 'remove it for everybody, or list peers', [
       [...read.keys()][0] as string,

@@ -9,9 +9,12 @@ import {
   labelsOfMap,
   labelsToMap,
   makeLabels,
+  NodeIdentities,
+  nodeLabels,
   type Prefix,
   parsePrefix,
   podLabels,
+  remoteNodeLabels,
   reservedIdentities,
   scopeOf,
 } from './index.ts';
@@ -190,5 +193,63 @@ describe('identities of networks', () => {
       const { id, labels } = identities.of(text)!;
       assert.deepEqual(reservedIdentities.find((one) => one.id === id)?.labels, labels);
     }
+  });
+});
+
+describe('identities of other nodes', () => {
+  const labelsOf = (labels: Record<string, string>, isApiServer = false) =>
+    remoteNodeLabels(nodeLabels(labels, new Set(['zone', 'role'])), isApiServer);
+
+  it('are the reserved ones where no policy tells nodes apart', () => {
+    const identities = new NodeIdentities();
+    const all = [labelsOf({ other: 'x' }), labelsOf({}, true)];
+    assert.deepEqual(identities.update(all), { removed: [], added: [] });
+    assert.deepEqual(
+      all.map((labels) => identities.numberOf(labels)),
+      [6, 7],
+    );
+  });
+
+  it('are one for equal labels, which the entities go on to select', () => {
+    const identities = new NodeIdentities();
+    const [a, b, server] = [
+      labelsOf({ zone: 'a', x: '1' }),
+      labelsOf({ zone: 'a', x: '2' }),
+      labelsOf({ zone: 'a' }, true),
+    ];
+    const { added } = identities.update([a, b, server]);
+    assert.deepEqual(
+      added.map(({ labels }) => labels),
+      [
+        ['node:zone=a', 'reserved:remote-node'],
+        ['node:zone=a', 'reserved:kube-apiserver', 'reserved:remote-node'],
+      ],
+    );
+    assert.equal(identities.numberOf(a), identities.numberOf(b));
+    assert.deepEqual(identities.update([server]).removed, [added[0]]);
+  });
+
+  it('have numbers that no other labels have, and the same ones again after a restart', () => {
+    const labels = fc.record({ zone: fc.stringMatching(/^[a-z0-9]{0,3}$/), role: fc.constantFrom('', 'worker') });
+    fc.assert(
+      fc.property(fc.array(fc.array(labels, { maxLength: 20 }), { maxLength: 5 }), (rounds) => {
+        const identities = new NodeIdentities();
+        const known = new Map<number, string>();
+        for (const round of rounds) {
+          const all = round.map((one) => labelsOf(one));
+          const { added, removed } = identities.update(all);
+          for (const { id } of removed) assert.ok(known.delete(id));
+          for (const { id, labels: of } of added) {
+            assert.equal(scopeOf(id), 'remote-node');
+            assert.ok(!known.has(id));
+            known.set(id, of.join());
+          }
+          for (const one of all) assert.equal(known.get(identities.numberOf(one)), one.join());
+          const restarted = new NodeIdentities();
+          restarted.update(all.toReversed());
+          for (const one of all) assert.equal(restarted.numberOf(one), identities.numberOf(one));
+        }
+      }),
+    );
   });
 });

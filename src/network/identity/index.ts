@@ -3,7 +3,14 @@
  * CiliumIdentities and nodes; policy reads identities. No I/O and no clock; objects are created by others.
  */
 export { CidrIdentities, type CidrIdentity } from './cidr-identities.ts';
-export { CLUSTER_IDENTITIES, type Identity, type IdentityScope, LOCAL_IDENTITIES, scopeOf } from './identity.ts';
+export {
+  CLUSTER_IDENTITIES,
+  type Identity,
+  type IdentityScope,
+  LOCAL_IDENTITIES,
+  NODE_IDENTITIES,
+  scopeOf,
+} from './identity.ts';
 export { type IpcacheEntry, type IpcacheSource, sourceOrder } from './ipcache-entry.ts';
 export { LabelFilter } from './label-filter.ts';
 export {
@@ -16,6 +23,7 @@ export {
   makeLabels,
   parseLabel,
 } from './labels.ts';
+export { NODE_LABEL_SOURCE, NodeIdentities, nodeLabels, remoteNodeLabels } from './node-identities.ts';
 export {
   CLUSTER_LABEL,
   NAMESPACE_LABEL,

@@ -3,6 +3,7 @@ import {
   CLUSTER_LABEL,
   NAMESPACE_LABEL,
   NAMESPACE_LABELS_PREFIX,
+  NODE_LABEL_SOURCE,
   type Prefix,
   parsePrefix,
 } from '../identity/index.ts';
@@ -98,9 +99,9 @@ function reservedPeer(name: string): Peer {
   return { kind: 'labels', selector: [exists('reserved', name)] };
 }
 
-/** A node's own labels have the source `node`; its identity is the host's or a remote node's. */
+/** By the labels of nodes, whatever source is written before them; this node is the host, others are remote nodes. */
 function nodePeers(selector: Selector): Peer[] {
-  const labels = selector.map((one) => (one.source === 'reserved' ? one : { ...one, source: 'node' }));
+  const labels = selector.map((one) => (one.source === 'reserved' ? one : { ...one, source: NODE_LABEL_SOURCE }));
   return ['host', 'remote-node'].map((name) => ({
     kind: 'labels',
     selector: [...labels, exists('reserved', name)],

@@ -25,7 +25,10 @@ export interface EngineOptions {
  * subjects, then generations and enforcement. Lists are in their order, too.
  */
 export interface ChangeStep {
-  /** `policies`: in this one identities of endpoints come and go as well, and whatever else is not a network. */
+  /**
+   * `networks come`: and nodes that policies tell apart, with what others say of addresses of nodes. `policies`: in this one identities
+   * of endpoints come and go as well, and whatever else is not a network.
+   */
   readonly kind: 'networks come' | 'policies' | 'networks go';
   readonly subjects: readonly SubjectChange[];
   /** Networks whose addresses are an identity of their own from now on (the longest first), or no longer (the shortest first). */

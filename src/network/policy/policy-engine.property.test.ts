@@ -7,7 +7,7 @@ import type { PolicyEngine, SubjectPolicy } from './index.ts';
 import type { Direction } from './policy-entry.ts';
 import { addresses, podLabelsArbitrary } from './testing/arbitrary.ts';
 import { describeEntries, Kernel } from './testing/lookup.ts';
-import { allowLocalhost, Model, newEngine, type Write, writeArbitrary } from './testing/model.ts';
+import { allowLocalhost, Model, newEngine, nodeAddresses, type Write, writeArbitrary } from './testing/model.ts';
 
 const runs = Number(process.env.FC_RUNS ?? 60);
 
@@ -24,8 +24,7 @@ function play(writes: readonly Write[]) {
       assert.equal(subject.entryCount, map.size);
     }
   };
-  for (const write of writes) model.write(write, engine, held, flush);
-  flush();
+  for (const write of [...writes, { do: 'flush' } as const]) model.write(write, engine, held, flush);
   return { engine, kernel, model, held };
 }
 
@@ -87,19 +86,48 @@ describe('policy engine, properties', function () {
     );
   });
 
+  it('whoever is treated alike has what was allowed allowed by the same rule', () => {
+    fc.assert(
+      fc.property(writesArbitrary, (writes) => {
+        const { engine, kernel, held } = play(writes);
+        const all = Array.from(engine.identities(), ({ id }) => id);
+        for (const subject of new Set(held))
+          for (const was of all)
+            for (const is of all) {
+              if (!subject.treatsAlike(was, is)) continue;
+              for (const direction of ['ingress', 'egress'] as const)
+                for (const [protocol, port] of few) {
+                  const before = kernel.judge(subject, { direction, identity: was, protocol, port });
+                  if (before.verdict === 'deny') continue;
+                  const after = kernel.judge(subject, { direction, identity: is, protocol, port });
+                  assert.deepEqual([after.verdict, after.entry?.rule], [before.verdict, before.entry?.rule]);
+                }
+            }
+      }),
+      { numRuns: Math.ceil(runs / 4) },
+    );
+  });
+
   it('on the way from one policy to the next nothing passes that neither lets pass, and nothing is dropped that both do', () => {
     fc.assert(
       fc.property(writesArbitrary, writesArbitrary, (before, after) => {
         const { engine, kernel, model, held } = play(before);
+        const nodes = () =>
+          model.nodeIdentities(engine).map(({ name, identity }) => ({
+            prefix: parsePrefix(nodeAddresses[name]) as Prefix,
+            id: identity,
+          }));
+        kernel.apply({ revision: 0, steps: [] }, undefined, nodes());
         const old = new Set(held);
         for (const write of after)
           if (write.do === 'policy' || write.do === 'no policy' || write.do === 'prefixes')
             model.write(write, engine, held, () => undefined);
-        const changes = engine.flush();
+        const phases = [{ changes: engine.flush(), said: nodes() }];
+        if (model.settleNodes(engine)) phases.push({ changes: engine.flush(), said: nodes() });
         const target = new Kernel(kernel);
-        target.apply(changes);
+        for (const { changes, said } of phases) target.apply(changes, undefined, said);
         const judge = (by: Kernel, subject: SubjectPolicy) =>
-          addresses.flatMap((address) =>
+          [...addresses, ...Object.values(nodeAddresses)].flatMap((address) =>
             (['ingress', 'egress'] as const).flatMap((direction) =>
               few.map(([protocol, port]) => {
                 const packet = { direction, identity: by.identityOf(address), protocol, port };
@@ -111,14 +139,15 @@ describe('policy engine, properties', function () {
           const from = judge(kernel, subject);
           const to = judge(target, subject);
           const now = new Kernel(kernel);
-          now.apply(changes, () => {
+          const look = () => {
             judge(now, subject).forEach((verdict, i) => {
               const allowed = [from[i], to[i]];
               if (verdict === 'allow') assert.ok(allowed.includes('allow'));
               if (verdict === 'redirect') assert.notDeepEqual(allowed, ['deny', 'deny']);
               if (verdict === 'deny') assert.ok(allowed.includes('deny'));
             });
-          });
+          };
+          for (const { changes, said } of phases) now.apply(changes, look, said);
         }
       }),
       { numRuns: Math.ceil(runs / 10) },
@@ -191,15 +220,19 @@ function parties(engine: PolicyEngine, kernel: Kernel, model: Model): { party: P
     identity,
     party: { labels, namedPorts: model.portsOf(identity) },
   }));
+  const nodes = model
+    .nodeIdentities(engine)
+    .map(({ identity, labels }) => ({ identity, party: { labels, namedPorts: [] } }));
+  const isKnown = (id: number) => nodes.some(({ identity }) => identity === id);
   const ours = reservedIdentities
-    .filter(({ prefix, id }) => prefix === undefined && id !== 2)
+    .filter(({ prefix, id }) => prefix === undefined && id !== 2 && !isKnown(id))
     .map(({ id, labels }) => ({ identity: id, party: { labels, namedPorts: [] } }));
   const outside = addresses.map((text) => {
     const identity = kernel.identityOf(text);
     const labels = identity === 2 ? ['reserved:world'] : engine.identity(identity)!.labels;
     return { identity, party: { labels, address: parsePrefix(text) as Prefix, namedPorts: [] } };
   });
-  return [...known, ...ours, ...outside];
+  return [...known, ...nodes, ...ours, ...outside];
 }
 
 function plain(subject: SubjectPolicy, direction: Direction) {

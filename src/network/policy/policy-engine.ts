@@ -1,10 +1,18 @@
 import { type ObjectRef, refKey, refOf } from '../../api/index.ts';
 import { equal } from '../../lib/equal.ts';
-import { CidrIdentities, type Identity, type Labels, labelsKey, reservedIdentities } from '../identity/index.ts';
+import {
+  CidrIdentities,
+  type Identity,
+  type Labels,
+  labelsKey,
+  reservedIdentities,
+  scopeOf,
+} from '../identity/index.ts';
 import type { World } from './evaluate.ts';
 import { HeldPolicies } from './held-policies.ts';
 import { KnownPeers } from './known-peers.ts';
 import { NamedPrefixes } from './named-prefixes.ts';
+import { NodeLabelKeys } from './node-label-keys.ts';
 import { PeerPorts } from './peer-ports.ts';
 import type {
   ChangeStep,
@@ -31,6 +39,8 @@ import { type TraceQuery, type TraceStep, tracePolicy } from './trace.ts';
 export class PolicyEngine {
   /** Of networks that policies name. Numbers of a former process are restored here, before the first flush. */
   readonly cidrs: CidrIdentities;
+  /** Labels of nodes that selectors name: whoever makes identities of nodes makes them of these. */
+  readonly nodeLabelKeys = new NodeLabelKeys();
   readonly #allowLocalhost: boolean;
   #mode: EnforcementMode;
   readonly #policies: HeldPolicies;
@@ -59,10 +69,13 @@ export class PolicyEngine {
 
   /** Replaces what the object said before. */
   setPolicy(policy: PolicyObject): void {
-    this.#newPolicies.set(refKey(refOf(policy)), policy);
+    const key = refKey(refOf(policy));
+    this.#newPolicies.set(key, policy);
+    this.nodeLabelKeys.set(key, policy);
   }
   deletePolicy(ref: ObjectRef): void {
     this.#newPolicies.set(refKey(ref), undefined);
+    this.nodeLabelKeys.set(refKey(ref), undefined);
   }
 
   /** Identities of endpoints, of this cluster and others. Reserved ones and those of networks are there by themselves. */
@@ -166,7 +179,8 @@ export class PolicyEngine {
     const changes = Array.from(this.#flushPolicies(), ([one, keys]) => reworkSubject(one, keys, sets, options));
     const resolved = sets.resolveAgain(this.#newSources);
     this.#newSources.clear();
-    // Old policies, new networks: each has what the larger one has that it is taken from.
+    this.#addNodes();
+    // Old policies, new networks and nodes: each has what the larger one has that it is taken from.
     this.#judge(this.#subjects.old());
     const come = this.#step('networks come');
 
@@ -215,6 +229,13 @@ export class PolicyEngine {
       rework.set(subject, new Set(subject.rules.keys()));
     }
     return rework;
+  }
+
+  /** Nodes that new policies tell apart; old ones do not. */
+  #addNodes(): void {
+    for (const [id, identity] of this.#newIdentities)
+      if (identity !== undefined && scopeOf(id) === 'remote-node' && this.#peers.identities.get(id) === undefined)
+        this.#peers.add(identity);
   }
 
   #flushIdentities(): void {

@@ -1,5 +1,6 @@
 import { type ObjectRef, refKey } from '../../api/index.ts';
 import { assert } from '../../lib/fault.ts';
+import { fnv1a } from '../../lib/fnv1a.ts';
 import { builtIn, type RuleRef } from './rule-ref.ts';
 
 /** How many rules that are gone are still known by their numbers: for events that are under way, and connections that live on. */
@@ -31,7 +32,7 @@ export class RuleNumbers {
       if (known.users++ === 0) this.#gone.delete(text);
       return known.ref;
     }
-    let number = hash(text);
+    let number = fnv1a(text);
     while (number < 16 || this.#byNumber.has(number)) number = (number + 1) >>> 0;
     const ref: RuleRef = { number, policy, path };
     this.#byText.set(text, { ref, users: 1 });
@@ -56,11 +57,4 @@ export class RuleNumbers {
 
 function textOf(policy: ObjectRef, path: string): string {
   return `${refKey(policy)} ${path}`;
-}
-
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let sum = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  return sum;
 }

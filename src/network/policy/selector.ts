@@ -1,7 +1,7 @@
 import type { EndpointSelector, LabelRequirement } from '../../api/index.ts';
-import { type Label, type Labels, parseLabel } from '../identity/index.ts';
+import { type Label, type Labels, NODE_LABEL_SOURCE, parseLabel } from '../identity/index.ts';
 
-/** One condition on labels; `source` `any`: whatever their source, but for `reserved` and `cidr`. */
+/** One condition on labels; `source` `any`: whatever their source, but for `reserved`, `cidr` and `node`. */
 export type Requirement = LabelRequirement;
 /** All must hold; an empty one holds for everything. */
 export type Selector = EndpointSelector;
@@ -36,8 +36,11 @@ function holds({ source, key, operator, values }: Requirement, labels: LabelInde
 }
 
 function fromSource(wanted: string, source: string): boolean {
-  return wanted === 'any' ? source !== 'reserved' && source !== 'cidr' : wanted === source;
+  return wanted === 'any' ? !apart.has(source) : wanted === source;
 }
+
+/** What is not a pod's has to be named. Of a node's labels an identity has those alone that selectors of nodes ask for. */
+const apart: ReadonlySet<string> = new Set(['reserved', 'cidr', NODE_LABEL_SOURCE]);
 
 /** The same for selectors that say the same in the same order; readable: `k8s:app in (a, b), !k8s:canary`. */
 export function formatSelector(selector: Selector): string {

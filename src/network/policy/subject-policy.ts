@@ -31,6 +31,11 @@ export interface SubjectPolicy {
   /** Of the last flush. One entry for each key ({@link entryKey}). */
   entries(): Iterable<PolicyEntry>;
   readonly entryCount: number;
+  /**
+   * Whether a connection that was allowed while the peer was the one identity would be allowed by the same rule while it is the other,
+   * as far as is known: an address that goes from one to the other need not have its connections judged again.
+   */
+  treatsAlike(before: number, after: number): boolean;
 }
 
 /**

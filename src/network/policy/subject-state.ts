@@ -1,7 +1,8 @@
+import { equal } from '../../lib/equal.ts';
 import type { Labels } from '../identity/index.ts';
 import { type ClassEntry, strength } from './class-entries.ts';
 import { EntryDifferences } from './entry-differences.ts';
-import type { IdentityTable } from './identity-table.ts';
+import { ANY, type IdentityTable } from './identity-table.ts';
 import type { Places } from './known-peers.ts';
 import { type PeerClass, PeerClasses, type Slot } from './peer-classes.ts';
 import type { PeerSet } from './peer-set.ts';
@@ -9,6 +10,7 @@ import type { Direction, PolicyEntry } from './policy-entry.ts';
 import type { Rule } from './rule.ts';
 import { indexLabels, type LabelIndex } from './selector.ts';
 import type { Enforcement, NamedPort, SubjectChange, SubjectPolicy } from './subject-policy.ts';
+import { directions } from './subject-rules.ts';
 
 /** A slot with the peers that it is about. */
 export interface PeerSlot extends Slot {
@@ -62,6 +64,18 @@ export class SubjectState implements SubjectPolicy {
       const identity = entries.length === 0 ? 0 : this.#identities.idAt(at);
       for (const entry of entries) yield withIdentity(entry, identity);
     }
+  }
+
+  treatsAlike(before: number, after: number): boolean {
+    const [was, is] = [this.#identities.get(before), this.#identities.get(after)];
+    if (directions.every((direction) => !this.enforcement[direction].enforced)) return true;
+    if (was === undefined || is === undefined) return false;
+    const [old, now, any] = [was.at, is.at, ANY].map((at) => this.#entriesAt(at));
+    return directions.every((direction) => {
+      const of = (entries: readonly ClassEntry[] = none) => entries.filter((entry) => entry.direction === direction);
+      const nothingPassed = [...of(old), ...of(any)].every(({ verdict }) => verdict === 'deny');
+      return nothingPassed || equal(of(old), of(now));
+    });
   }
 
   addSlot(slot: PeerSlot): void {

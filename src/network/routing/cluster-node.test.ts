@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { CiliumEndpoint, CiliumNode } from '../../api/index.ts';
 import { parseObject } from '../../api/index.ts';
 import { ciliumNodeManifest } from './cilium-node-manifest.ts';
-import { clusterNodeOf, endpointEntries, nodeEntries } from './cluster-node.ts';
+import { clusterNodeOf, endpointEntries, podCidrEntries } from './cluster-node.ts';
 import { nodeRoutes, type RouteFacts } from './node-routes.ts';
 
 function nodeObject(name: string, addresses: readonly [type: string, ip: string][], podCidrs: string[]): CiliumNode {
@@ -39,22 +39,17 @@ describe('nodes of the cluster', () => {
     });
   });
 
-  it('have an entry for each address, and for their Pod CIDRs with the way there', () => {
-    assert.deepEqual(nodeEntries({ ...b, addresses: ['192.0.2.2'] }, 'direct'), [
-      { prefix: '192.0.2.2/32', identity: 6, source: 'node' },
+  it('have an entry for each of their Pod CIDRs, with the way there', () => {
+    assert.deepEqual(podCidrEntries(b, 'direct'), [
       { prefix: '10.1.1.0/24', identity: 3, source: 'node', way: 'routed' },
       { prefix: 'fd00:1:1::/64', identity: 3, source: 'node', way: 'routed' },
     ]);
-    assert.deepEqual(nodeEntries({ ...b, addresses: [], podCidrs: ['fd00:1:1::/64'] }, 'vxlan'), [
+    assert.deepEqual(podCidrEntries({ ...b, podCidrs: ['fd00:1:1::/64'] }, 'vxlan'), [
       { prefix: 'fd00:1:1::/64', identity: 3, source: 'node', way: 'tunnel', tunnelEndpoint: '192.0.2.2' },
     ]);
-    assert.deepEqual(
-      nodeEntries({ ...b, isLocal: true, addresses: ['192.0.2.2'], podCidrs: ['10.1.1.0/24'] }, 'vxlan'),
-      [
-        { prefix: '192.0.2.2/32', identity: 1, source: 'local' },
-        { prefix: '10.1.1.0/24', identity: 3, source: 'node', way: 'local' },
-      ],
-    );
+    assert.deepEqual(podCidrEntries({ ...b, isLocal: true, podCidrs: ['10.1.1.0/24'] }, 'vxlan'), [
+      { prefix: '10.1.1.0/24', identity: 3, source: 'node', way: 'local' },
+    ]);
   });
 
   it('tell of endpoints once these have an identity', () => {

@@ -32,18 +32,12 @@ export const tunnelEndpointOf = ({ ipv4, ipv6 }: Pick<ClusterNode, 'ipv4' | 'ipv
   ipv4 ?? ipv6;
 
 /**
- * What ipcache says of a node: its own addresses, and its Pod CIDRs, in which an address that no endpoint is known for yet is
- * `unmanaged`: of the cluster, and nobody's in particular.
+ * What ipcache says of a node's Pod CIDRs: an address in them that no endpoint is known for yet is `unmanaged`, of the cluster and
+ * nobody's in particular.
  */
-export function nodeEntries(node: ClusterNode, routing: Routing): PrefixEntry[] {
-  const source = node.isLocal ? 'local' : 'node';
-  const identity = node.isLocal ? reserved.host : reserved['remote-node'];
-  const addresses = node.addresses.map((address): PrefixEntry => ({ prefix: hostPrefix(address), identity, source }));
+export function podCidrEntries(node: ClusterNode, routing: Routing): PrefixEntry[] {
   const way = node.isLocal ? ({ way: 'local' } as const) : wayTo(tunnelEndpointOf(node), routing);
-  const cidrs = node.podCidrs.map(
-    (prefix): PrefixEntry => ({ prefix, identity: reserved.unmanaged, source: 'node', ...way }),
-  );
-  return [...addresses, ...cidrs];
+  return node.podCidrs.map((prefix) => ({ prefix, identity: reserved.unmanaged, source: 'node', ...way }));
 }
 
 /** What ipcache says of another node's endpoint; nothing until it has an identity. */

@@ -3,7 +3,7 @@
  * says of whom. Pure: what is found here to be desired, `agent/datapath` brings to the kernel.
  */
 export { ciliumNodeManifest, type LocalNode } from './cilium-node-manifest.ts';
-export { clusterNodeOf, endpointEntries, hostPrefix, nodeEntries, tunnelEndpointOf } from './cluster-node.ts';
+export { clusterNodeOf, endpointEntries, hostPrefix, podCidrEntries, tunnelEndpointOf } from './cluster-node.ts';
 export { Ipcache, type PrefixChange, type PrefixEntry } from './ipcache.ts';
 export type { ClusterNode, Routing } from './node.ts';
 export { type NodeRoute, nodeRoutes, type RouteFacts, type Unreachable } from './node-routes.ts';

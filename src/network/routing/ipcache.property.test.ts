@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type IpcacheSource, sourceOrder } from '../identity/index.ts';
+import { covers, type IpcacheSource, type Prefix, parsePrefix, reserved, sourceOrder } from '../identity/index.ts';
 import { Ipcache, type PrefixEntry } from './ipcache.ts';
 
 const entry = fc.record(
   {
-    prefix: fc.constantFrom('10.0.0.1/32', '10.0.0.0/24', '10.0.0.2/32', 'fd00::/64'),
+    prefix: fc.constantFrom('10.0.0.1/32', '10.0.0.0/24', '10.0.0.2/32', '10.0.0.0/8', 'fd00::/64', 'fd00::1/128'),
     source: fc.constantFrom<IpcacheSource>(...sourceOrder),
     identity: fc.integer({ min: 1, max: 4 }),
   },
@@ -33,22 +33,40 @@ function evaluate(steps: readonly { owner: string; entries: readonly PrefixEntry
   return result;
 }
 
+/** By the longest prefix that has an entry. */
+function identityIn(entries: ReadonlyMap<string, PrefixEntry>, prefix: string): number {
+  const of = parsePrefix(prefix) as Prefix;
+  let best: { readonly length: number; readonly identity: number } = { length: -1, identity: reserved.world };
+  for (const entry of entries.values()) {
+    const other = parsePrefix(entry.prefix) as Prefix;
+    if (covers(other, of) && other.length > best.length) best = { length: other.length, identity: entry.identity };
+  }
+  return best.identity;
+}
+
 describe('ipcache', () => {
   it('holds what the first source says, and its changes add up to that', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const ipcache = new Ipcache();
         const mirror = new Map<string, PrefixEntry>();
+        const take = () => {
+          const before = new Map(mirror);
+          const changes = ipcache.changes();
+          for (const { prefix, entry } of changes)
+            if (entry === undefined) assert.ok(mirror.delete(prefix));
+            else mirror.set(prefix, entry);
+          for (const { prefix, was, is, source, entry } of changes) {
+            assert.deepEqual([was, is], [identityIn(before, prefix), identityIn(mirror, prefix)]);
+            assert.equal(source, (entry ?? before.get(prefix))?.source);
+          }
+        };
         steps.forEach(({ owner, entries }, i) => {
           ipcache.set(owner, entries);
           if (i % 2 === 0) return;
-          for (const change of ipcache.changes())
-            if (change.entry === undefined) assert.ok(mirror.delete(change.prefix));
-            else mirror.set(change.prefix, change.entry);
+          take();
         });
-        for (const change of ipcache.changes())
-          if (change.entry === undefined) mirror.delete(change.prefix);
-          else mirror.set(change.prefix, change.entry);
+        take();
         const expected = evaluate(steps);
         assert.deepEqual(new Map([...ipcache.values()].map((one) => [one.prefix, one])), expected);
         assert.deepEqual(mirror, expected);

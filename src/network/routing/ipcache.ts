@@ -1,5 +1,14 @@
 import { equal } from '../../lib/equal.ts';
-import { type IpcacheEntry, type IpcacheSource, sourceOrder } from '../identity/index.ts';
+import type { IpFamily } from '../../lib/ip-address.ts';
+import {
+  type IpcacheEntry,
+  type IpcacheSource,
+  makePrefix,
+  type Prefix,
+  parsePrefix,
+  reserved,
+  sourceOrder,
+} from '../identity/index.ts';
 
 /** What the maps hold of a prefix. */
 export interface PrefixEntry extends IpcacheEntry {
@@ -13,6 +22,11 @@ export interface PrefixEntry extends IpcacheEntry {
 export interface PrefixChange {
   readonly prefix: string;
   readonly entry: PrefixEntry | undefined;
+  /** Of the entry; of the last one where it is gone. */
+  readonly source: IpcacheSource;
+  /** Identity of the prefix's addresses, as far as no longer one has its own: before, and from now on. */
+  readonly was: number;
+  readonly is: number;
 }
 
 /**
@@ -26,6 +40,8 @@ export class Ipcache {
   readonly #byOwner = new Map<string, readonly PrefixEntry[]>();
   readonly #effective = new Map<string, PrefixEntry>();
   readonly #changed = new Map<string, PrefixEntry | undefined>();
+  /** Of prefixes that there have been, by family, the longest first: few. */
+  readonly #lengths: Record<IpFamily, number[]> = { 4: [], 6: [] };
 
   get size(): number {
     return this.#effective.size;
@@ -62,10 +78,27 @@ export class Ipcache {
     const changes: PrefixChange[] = [];
     for (const [prefix, before] of this.#changed) {
       const entry = this.#effective.get(prefix);
-      if (!equal(before, entry)) changes.push({ prefix, entry });
+      if (equal(before, entry)) continue;
+      const was = before?.identity ?? this.#around(prefix, (other) => this.#before(other));
+      const is = entry?.identity ?? this.#around(prefix, (other) => this.#effective.get(other));
+      changes.push({ prefix, entry, source: (entry ?? before)!.source, was, is });
     }
     this.#changed.clear();
     return changes;
+  }
+
+  #before(prefix: string): PrefixEntry | undefined {
+    return this.#changed.has(prefix) ? this.#changed.get(prefix) : this.#effective.get(prefix);
+  }
+
+  /** The identity of the next larger prefix that has an entry. */
+  #around(prefix: string, find: (prefix: string) => PrefixEntry | undefined): number {
+    const { family, value, length } = parsePrefix(prefix) as Prefix;
+    for (const shorter of this.#lengths[family]) {
+      const found = shorter < length ? find(makePrefix(family, value, shorter).text) : undefined;
+      if (found !== undefined) return found.identity;
+    }
+    return reserved.world;
   }
 
   #add(owner: string, entry: PrefixEntry): void {
@@ -73,6 +106,7 @@ export class Ipcache {
     if (sources === undefined) {
       sources = new Map();
       this.#claims.set(entry.prefix, sources);
+      this.#noteLength(entry.prefix);
     }
     let claims = sources.get(entry.source);
     if (claims === undefined) {
@@ -89,6 +123,12 @@ export class Ipcache {
     claims?.delete(owner);
     if (claims?.size === 0) sources?.delete(source);
     if (sources?.size === 0) this.#claims.delete(prefix);
+  }
+
+  #noteLength(prefix: string): void {
+    const lengths = this.#lengths[prefix.includes(':') ? 6 : 4];
+    const length = Number(prefix.slice(prefix.indexOf('/') + 1));
+    if (!lengths.includes(length)) lengths.splice(0, lengths.length, ...[...lengths, length].sort((a, b) => b - a));
   }
 
   #settle(prefix: string): void {

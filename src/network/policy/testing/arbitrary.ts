@@ -52,6 +52,8 @@ const requirement = oneOf(
   'k8s:io.kubernetes.pod.namespace=bank',
   'k8s:io.cilium.k8s.namespace.labels.team=a',
   'reserved:host',
+  'reserved:remote-node',
+  'node:zone=a',
 );
 export const selectorArbitrary: fc.Arbitrary<EndpointSelector> = fc
   .uniqueArray(requirement, { maxLength: 2 })
@@ -71,6 +73,14 @@ const servicePeer = fc.oneof(
   fc.record({ name: oneOf('web', 'legacy'), namespace: oneOf(...namespaces) }),
   fc.record({ selector: oneOf(selector('kind=open'), selector('!kind')) }),
 );
+const nodeSelector = oneOf(
+  [],
+  selector('zone=a'),
+  selector('k8s:zone=b'),
+  selector('!zone'),
+  selector('role', '!zone=a'),
+  selector('reserved:kube-apiserver', 'zone'),
+);
 const few = { minLength: 0, maxLength: 2 };
 
 const peers = (direction: 'ingress' | 'egress', verdict: 'allow' | 'deny'): fc.Arbitrary<Peers> => {
@@ -78,7 +88,7 @@ const peers = (direction: 'ingress' | 'egress', verdict: 'allow' | 'deny'): fc.A
     fc.record({ kind: fc.constant('endpoints' as const), selectors: fc.array(selectorArbitrary, few) }),
     fc.record({ kind: fc.constant('cidrs' as const), cidrs: fc.array(cidrPeer, few) }),
     fc.record({ kind: fc.constant('entities' as const), entities: fc.array(oneOf(...entityNames), few) }),
-    fc.record({ kind: fc.constant('nodes' as const), selectors: fc.constant([selector('zone=a')]) }),
+    fc.record({ kind: fc.constant('nodes' as const), selectors: fc.array(nodeSelector, few) }),
   ];
   if (direction === 'egress') {
     both.push(fc.record({ kind: fc.constant('services' as const), services: fc.array(servicePeer, few) }));

@@ -18,11 +18,28 @@ export class Kernel {
   }
 
   /** In the order that is asked for; `afterEach` sees the kernel after each single write. */
-  apply({ steps }: EngineChanges, afterEach: () => void = () => undefined): void {
-    for (const step of steps) this.#write(step, afterEach);
+  apply(
+    { steps }: EngineChanges,
+    afterEach: () => void = () => undefined,
+    said: readonly { readonly prefix: Prefix; readonly id: number }[] = [],
+  ): void {
+    if (steps[0]?.kind !== 'networks come') this.#say(said, afterEach);
+    for (const step of steps) this.#write(step, afterEach, step.kind === 'networks come' ? said : []);
   }
 
-  #write({ subjects, prefixes }: ChangeStep, afterEach: () => void): void {
+  #say(said: readonly { readonly prefix: Prefix; readonly id: number }[], afterEach: () => void): void {
+    for (const { prefix, id } of said) {
+      this.ipcache.set(prefix.text, { prefix, identity: id });
+      afterEach();
+    }
+  }
+
+  /** What others `said` of addresses of nodes is written with the networks that come. */
+  #write(
+    { subjects, prefixes }: ChangeStep,
+    afterEach: () => void,
+    said: readonly { readonly prefix: Prefix; readonly id: number }[],
+  ): void {
     for (const { subject, upserts, isNew } of subjects) {
       const map = this.maps.get(subject.id) ?? new Map<string, PolicyEntry>();
       this.maps.set(subject.id, map);
@@ -31,6 +48,7 @@ export class Kernel {
         afterEach();
       }
     }
+    this.#say(said, afterEach);
     for (const { prefix, id } of prefixes.added) {
       this.ipcache.set(prefix.text, { prefix, identity: id });
       afterEach();

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { type ObjectRef, refKey, refOf } from '../../../api/index.ts';
-import type { Labels } from '../../identity/index.ts';
+import {
+  type Labels,
+  makeLabels,
+  NodeIdentities,
+  nodeLabels,
+  remoteNodeLabels,
+  reserved,
+} from '../../identity/index.ts';
 import { type NamedPort, PolicyEngine, type PolicyService, type SubjectPolicy } from '../index.ts';
 import { NamedPrefixes } from '../named-prefixes.ts';
 import type { EnforcementMode, PolicyObject } from '../policy-engine-types.ts';
@@ -9,6 +16,15 @@ import { addresses, cidrs, groups, podLabelsArbitrary, policyArbitrary } from '.
 import { CLUSTER, pod } from './objects.ts';
 
 export const allowLocalhost = true;
+const hostLabel = { source: 'reserved', key: 'host', value: '' };
+
+/** `host` is the own one. */
+type NodeName = keyof typeof nodeAddresses;
+interface ModelNode {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly isApiServer: boolean;
+}
+export const nodeAddresses = { host: '198.51.100.1', a: '198.51.100.2', b: '198.51.100.3' } as const;
 
 /** One write to an engine. Identities have the numbers 256 to 263, pods and Services few names. */
 export type Write =
@@ -23,6 +39,7 @@ export type Write =
     }
   | { readonly do: 'service'; readonly key: string; readonly service: PolicyService | undefined }
   | { readonly do: 'prefixes'; readonly name: string; readonly prefixes: readonly string[] }
+  | { readonly do: 'node'; readonly name: NodeName; readonly node: ModelNode | undefined }
   | { readonly do: 'subject'; readonly labels: Labels; readonly ports: readonly NamedPort[] }
   | { readonly do: 'no subject'; readonly which: number }
   | { readonly do: 'mode'; readonly mode: EnforcementMode }
@@ -45,6 +62,16 @@ const service = fc.record({
     { selector: { app: 'web' } },
     { addresses: ['10.1.2.3', '192.0.2.1'] },
   ),
+});
+
+const node = fc.record({
+  labels: fc.constantFrom<Record<string, string>>(
+    {},
+    { zone: 'a' },
+    { zone: 'b', other: 'x' },
+    { role: '', zone: 'a' },
+  ),
+  isApiServer: fc.boolean(),
 });
 
 export const writeArbitrary: fc.Arbitrary<Write> = fc.oneof(
@@ -76,6 +103,12 @@ export const writeArbitrary: fc.Arbitrary<Write> = fc.oneof(
       .map(([name, prefixes]) => ({ do: 'prefixes' as const, name, prefixes })),
   },
   {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.constantFrom<NodeName>('host', 'a', 'b'), fc.option(node, { nil: undefined, freq: 5 }))
+      .map(([name, node]) => ({ do: 'node' as const, name, node })),
+  },
+  {
     weight: 5,
     arbitrary: fc
       .tuple(podLabelsArbitrary, ports)
@@ -98,6 +131,8 @@ export class Model {
   readonly ports = new Map<string, { readonly identity: number; readonly ports: readonly NamedPort[] }>();
   readonly services = new Map<string, PolicyService>();
   readonly prefixSets = new Map<string, readonly string[]>();
+  readonly nodes = new Map<NodeName, ModelNode>();
+  readonly #nodeIdentities = new WeakMap<PolicyEngine, NodeIdentities>();
   readonly subjects: { readonly labels: Labels; readonly ports: readonly NamedPort[] }[] = [];
   mode: EnforcementMode = 'default';
 
@@ -146,6 +181,10 @@ export class Model {
         this.prefixSets.set(write.name, write.prefixes);
         engine.setPrefixSet(write.name, write.prefixes);
         break;
+      case 'node':
+        if (write.node === undefined) this.nodes.delete(write.name);
+        else this.nodes.set(write.name, write.node);
+        break;
       case 'subject':
         this.subjects.push({ labels: write.labels, ports: write.ports });
         held.push(engine.subject(write.labels, write.ports));
@@ -160,9 +199,44 @@ export class Model {
         this.mode = write.mode;
         engine.setEnforcement(write.mode);
         break;
-      case 'flush':
-        onFlush();
     }
+    this.#tellNodes(engine);
+    if (write.do !== 'flush') return;
+    onFlush();
+    if (this.settleNodes(engine)) onFlush();
+  }
+
+  /** As the agent does, before policies are in force, and once they are. */
+  #tellNodes(engine: PolicyEngine): void {
+    const { keys } = engine.nodeLabelKeys;
+    const identities = this.#nodeIdentities.getOrInsertComputed(engine, () => new NodeIdentities());
+    const others = [...this.nodes].filter(([name]) => name !== 'host');
+    const { added, removed } = identities.update(
+      others.map(([, node]) => remoteNodeLabels(nodeLabels(node.labels, keys), node.isApiServer)),
+    );
+    for (const { id } of removed) engine.deleteIdentity(id);
+    for (const identity of added) engine.setIdentity(identity);
+    const own = nodeLabels(this.nodes.get('host')?.labels ?? {}, keys);
+    engine.setIdentity({ id: reserved.host, labels: makeLabels([...own, hostLabel]) });
+  }
+  settleNodes(engine: PolicyEngine): boolean {
+    const changed = engine.nodeLabelKeys.settle();
+    if (changed) this.#tellNodes(engine);
+    return changed;
+  }
+
+  /** Who each node is to the engine, and all of its labels. */
+  nodeIdentities(
+    engine: PolicyEngine,
+  ): { readonly name: NodeName; readonly identity: number; readonly labels: Labels }[] {
+    const { keys } = engine.nodeLabelKeys;
+    const identities = this.#nodeIdentities.get(engine)!;
+    return [...this.nodes].map(([name, { labels, isApiServer }]) => {
+      const all = nodeLabels(labels, new Set(Object.keys(labels)));
+      if (name === 'host') return { name, identity: reserved.host, labels: makeLabels([...all, hostLabel]) };
+      const identity = identities.numberOf(remoteNodeLabels(nodeLabels(labels, keys), isApiServer));
+      return { name, identity, labels: remoteNodeLabels(all, isApiServer) };
+    });
   }
 
   /** An engine that gets what is there at once, in another order. */
@@ -173,6 +247,7 @@ export class Model {
     for (const [id, labels] of [...this.identities].reverse()) engine.setIdentity({ id, labels });
     for (const [name, prefixes] of [...this.prefixSets].reverse()) engine.setPrefixSet(name, prefixes);
     for (const policy of [...this.policies.values()].reverse()) engine.setPolicy(policy);
+    this.#tellNodes(engine);
     for (const [key, one] of this.services) engine.setService(key, one);
     return { engine, held };
   }
