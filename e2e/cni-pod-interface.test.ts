@@ -117,6 +117,10 @@ describe('the interface of a pod', () => {
     assert.match(check().join('; '), /no route ::\/0 via fe80::1 in the pod/);
     inPod().ip('neigh', 'del', 'fe80::1', 'dev', 'eth0');
     assert.match(check().join('; '), /the pod's neighbour fe80::1 is not/);
+    inPod().ip('link', 'set', 'lo', 'down');
+    assert.match(check().join('; '), /lo is down in the pod/);
+    inNode().ip('neigh', 'del', 'fd01::7', 'dev', made.hostInterface);
+    assert.match(check().join('; '), /the node's neighbour fd01::7 is not/);
     inNode().ip('route', 'del', '10.1.0.7/32');
     assert.match(check().join('; '), /no route 10\.1\.0\.7\/32 to slu/);
     inNode().ip('link', 'set', made.hostInterface, 'down');

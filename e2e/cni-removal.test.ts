@@ -83,7 +83,7 @@ describe('a pod that is deleted, while its interface is on its way out of the ke
     const common = { netlink, links, pods: nobody, identities: {}, log };
     const manager = new EndpointManager({
       ...{ ...common, records, state, onChange: () => {} },
-      programs: { attach: () => told.push('attached'), detach: () => told.push('detached') },
+      programs: { attach: () => told.push('attached'), detach: () => told.push('detached'), missing: () => [] },
       engine: new PolicyEngine({ cluster: 'default', enforcement: 'default', allowLocalhost: true }),
     } as unknown as EndpointManagerOptions);
     removals = new EndpointRemovals(links, log);

@@ -26,7 +26,8 @@ describe('the CNI plugin and a node’s agent', function () {
   const made: Pick<LabPod, 'containerId' | 'netns' | 'name' | 'namespace'>[] = [];
 
   before(async () => {
-    rig = await startDatapathRig();
+    // What is mended here, a start mends.
+    rig = await startDatapathRig({ args: ['--check-interval', '0s'] });
     node = rig.nodes[0]!;
   });
   after(() => rig?.stop());
@@ -138,6 +139,30 @@ describe('the CNI plugin and a node’s agent', function () {
     assert.equal((await check()).status, 0);
     await node.call('DEL', pod);
     assert.equal((await check()).output?.code, 3);
+  });
+
+  it('says by CHECK what is missing on the node, until it is mended: at the latest when the agent is started anew', async () => {
+    const pod = sandbox();
+    const output = await add(pod);
+    const [host] = podLinks(node);
+    const [v4, v6] = addresses(output).map((address) => address.replace(/\/.*/, '')) as [string, string];
+    const check = async () => {
+      const { output: refused } = await node.call('CHECK', pod, { ...config, prevResult: output });
+      return refused?.details ?? 'well';
+    };
+    const changes: [RegExp, () => unknown][] = [
+      [/is without program from_pod/, () => node.netns.run('tc', 'filter', 'del', 'dev', host!, 'ingress')],
+      [/neighbour fd00:1::\S+ is not/, () => node.netns.ip('neigh', 'del', v6, 'dev', host!)],
+      [/no route 10\.1\.0\.\d+\/32 to slu/, () => node.netns.ip('route', 'del', v4)],
+      [/slu[0-9a-f]+ is down/, () => node.netns.ip('link', 'set', host!, 'down')],
+    ];
+    for (const [said, change] of changes) {
+      change();
+      assert.match(await check(), said);
+    }
+    await node.kill();
+    await node.start();
+    assert.equal(await check(), 'well');
   });
 
   it('collects what the runtime does not know any more, and that alone', async () => {

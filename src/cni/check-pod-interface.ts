@@ -10,7 +10,8 @@ import { everything, type PodInterface, podGateway } from './pod-interface.ts';
 export function checkPodInterface(node: Netlink, door: NetworkNamespace, made: PodInterface): string[] {
   const pod = door.netlink();
   try {
-    return [...checkPod(pod, made), ...checkNode(node, made)];
+    const loopback = pod.links.find('lo');
+    return [...checkPod(pod, made), ...(loopback?.isUp ? [] : ['lo is down in the pod']), ...checkNode(node, made)];
   } finally {
     pod.close();
   }
@@ -58,16 +59,20 @@ function checkAddresses(pod: Netlink, { ifname, podIndex, addresses }: PodInterf
   return addresses.filter((address) => !there.has(address)).map((address) => `${ifname} lacks the address ${address}`);
 }
 
-function checkNode(node: Netlink, { hostInterface, hostIndex, addresses }: PodInterface): string[] {
+function checkNode(node: Netlink, { hostInterface, hostIndex, podMac, addresses }: PodInterface): string[] {
   const host = node.links.find(hostInterface);
   if (host?.index !== hostIndex) return [`no interface ${hostInterface} on the node`];
   const wrong = host.isUp ? [] : [`${hostInterface} is down`];
   const routed = new Set(
     node.routes.list().flatMap(({ link, destination }) => (link === hostIndex ? [destination] : [])),
   );
+  const neighbours = new Map(
+    node.neighbours.list().flatMap(({ link, address, mac }) => (link === hostIndex ? [[address, mac]] : [])),
+  );
   for (const address of addresses) {
     const destination = `${address}/${bitsOf(familyOf(address))}`;
     if (!routed.has(destination)) wrong.push(`no route ${destination} to ${hostInterface} on the node`);
+    if (neighbours.get(address) !== podMac) wrong.push(`the node's neighbour ${address} is not ${podMac}`);
   }
   return wrong;
 }

@@ -1,5 +1,6 @@
 import { runPlugin } from '../../support/cni-plugin.ts';
 import { type LabNode, type LabPod, startDatapathRig } from '../../support/datapath-rig.ts';
+import { until } from '../../support/until.ts';
 import { type Bench, below, type Figure, figure } from '../bench.ts';
 import { median, percentile } from '../support/statistics.ts';
 
@@ -29,15 +30,24 @@ export const cni: Bench = {
     const add = await inTurn(pods, (pod) => succeeds(node, 'ADD', pod));
     const del = await inTurn(pods, (pod) => succeeds(node, 'DEL', pod));
     const burst = pods.slice(0, 30);
-    const started = performance.now();
-    await Promise.all(burst.map((pod) => succeeds(node, 'ADD', pod)));
-    const together = performance.now() - started;
+    const atOnce = async (command: string) => {
+      const started = performance.now();
+      await Promise.all(burst.map((pod) => succeeds(node, command, pod)));
+      return { started, ms: performance.now() - started };
+    };
+    const added = await atOnce('ADD');
+    const deleted = await atOnce('DEL');
+    // A DEL is answered when the pod is cut off; its interface goes behind that.
+    await until('no interface of a pod to be left', () => !/: slu[0-9a-f]{11}@/.test(node.netns.ip('-o', 'link')));
+    const gone = performance.now() - deleted.started;
     return [
       ...figuresOf('ADD of a pod', add, 30),
       ...figuresOf('DEL of a pod', del, 30),
       figure('the plugin by itself: started, answered VERSION and ended, p50', median(version), 'ms'),
       figure('the plugin by itself, p99', percentile(version, 0.99), 'ms'),
-      figure(`ADD of ${burst.length} pods at once: until the last is done`, together, 'ms'),
+      figure(`ADD of ${burst.length} pods at once: until the last is done`, added.ms, 'ms'),
+      figure(`DEL of ${burst.length} pods at once: until the last is answered`, deleted.ms, 'ms'),
+      figure('until the last interface is gone as well', gone, 'ms'),
     ];
   },
 };

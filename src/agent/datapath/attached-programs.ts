@@ -25,6 +25,11 @@ export class AttachedPrograms {
     for (const hook of podHooks) this.#attachments.detach(ifindex, hook);
   }
 
+  /** What is not on a pod's interface, and should be. @throws Fault where the interface is gone */
+  missing(ifindex: number): readonly Hook[] {
+    return podHooks.filter((hook) => !this.#attachments.isInForce(ifindex, hook));
+  }
+
   /** What leaves the node is looked at for host policies only. @returns what is attached now @throws Fault */
   attachDevices(devices: NodeDevices, tunnel: number | undefined): readonly Attachment[] {
     const wanted = this.#onDevices(devices, tunnel);

@@ -12,6 +12,7 @@ import {
   type DelRequest,
   type GcRequest,
   makePodInterface,
+  mendNodeSides,
   type PodInterface,
   podResult,
   type StatusRequest,
@@ -63,6 +64,7 @@ export class CniEndpoints implements CniHandler {
     try {
       const before = manager.get(key);
       if (before !== undefined) {
+        if (!before.endpoint.chained) mendNodeSides(this.#options.netlink, [before.made]);
         if (this.#changes(before, door).length === 0) return this.#result(before.made, request);
         await this.#remove(before);
       }
@@ -84,12 +86,17 @@ export class CniEndpoints implements CniHandler {
   }
 
   async check(request: CheckRequest): Promise<void> {
-    const managed = this.#options.manager.get(attachmentKey(request));
+    const { manager } = this.#options;
+    const managed = manager.get(attachmentKey(request));
     if (managed === undefined)
       throw new CniError(cniCode.unknownContainer, `${attachmentKey(request)}: this node has no such endpoint`);
     const door = new NetworkNamespace(this.#options.kernel, request.netns);
     try {
       const changes = this.#changes(managed, door);
+      if (changes.length === 0)
+        changes.push(
+          ...manager.missingPrograms(managed).map((name) => `${managed.made.hostInterface} is without program ${name}`),
+        );
       if (changes.length > 0)
         throw new CniError(cniCode.changed, `${attachmentKey(request)} is not as it was made`, {
           details: changes.join('; '),

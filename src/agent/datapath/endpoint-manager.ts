@@ -15,6 +15,8 @@ export interface EndpointPrograms {
   /** Also of an interface that has them: they are replaced in place. @throws Fault */
   attach(ifindex: number): void;
   detach(ifindex: number): void;
+  /** Names of those that are not there, or not ours. @throws Fault where there is no such interface */
+  missing(ifindex: number): readonly string[];
 }
 
 export interface EndpointManagerOptions {
@@ -141,6 +143,11 @@ export class EndpointManager {
     engine.release(managed.subject);
     this.#options.onChange(managed.endpoint, 'removed');
     return recorded;
+  }
+
+  /** Programs that somebody took off its interface. @throws Fault where that is gone */
+  missingPrograms({ endpoint }: ManagedEndpoint): readonly string[] {
+    return this.#options.programs.missing(endpoint.hostIfindex);
   }
 
   /** What objects say of a pod, or (`namespace/`) of all pods of a namespace, changed. */

@@ -1,4 +1,4 @@
-import { isHostInterface } from '../../cni/index.ts';
+import { isHostInterface, mendNodeSides } from '../../cni/index.ts';
 import { assert } from '../../lib/fault.ts';
 import { attachmentKey } from '../../network/endpoint/index.ts';
 import type { Parts } from '../parts/parts.ts';
@@ -39,6 +39,15 @@ export async function takeOver(parts: Parts, datapath: DatapathParts): Promise<T
 
   const onDevices = attached.attachDevices(network.devices, network.tunnel?.link);
   manager.restored(kept);
+  // Routes and neighbours that somebody took away meanwhile.
+  try {
+    mendNodeSides(
+      netlink,
+      kept.filter(({ endpoint }) => !endpoint.chained).map(({ made }) => made),
+    );
+  } catch (error) {
+    log.error({ err: error }, 'routes to pods that were there before cannot be looked after');
+  }
   // Only now that the maps say what is true may other work run in between.
   await manager.removeLost(lost);
   for (const one of lost) ipam.release(attachmentKey(one));
