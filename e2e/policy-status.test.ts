@@ -61,6 +61,9 @@ describe('policies in a real API server', () => {
     await cluster().apply(policy('c', { nodeSelector: {}, ingress: l7 }, kind));
     await says('c', /^False .*host policy/, kind);
     await cluster().apply(policy('c', { endpointSelector: {}, ingress: l7 }, kind));
+    await says('c', /^False L7ProxyDisabled: .* the rest of it is in force$/, kind);
+    const ports = [{ toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }] }] }];
+    await cluster().apply(policy('c', { endpointSelector: {}, ingress: ports }, kind));
     await says('c', /^True/, kind);
   });
 

@@ -14,7 +14,7 @@ import type {
   MeshOptions,
   ObjectStatus,
 } from '../mesh/model/index.ts';
-import { createRejections, deriveStatuses, type Rejections } from '../status/index.ts';
+import { createRejections, derivePolicyLimits, deriveStatuses, type Rejections } from '../status/index.ts';
 import { type Collection, Store, type StoreOptions } from '../store/index.ts';
 
 export interface ControlPlaneOptions extends StoreOptions {
@@ -24,6 +24,8 @@ export interface ControlPlaneOptions extends StoreOptions {
   readonly adminSocket?: string;
   /** The Node of this control plane, for CiliumEnvoyConfigs that select nodes; absent: they count whatever they select. */
   readonly nodeName?: string;
+  /** Policies are in force here, and nobody else says what of them is not. */
+  readonly policies?: boolean;
 }
 
 /** Everything from source tables to Envoy resources and statuses: pure derivations, no I/O. */
@@ -92,6 +94,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       config.diagnostics,
       ...encoded.diagnostics,
       rejections.diagnostics,
+      ...(options.policies === true ? derivePolicyLimits(store, tables) : []),
     ],
     statuses: deriveStatuses(store, [ingress.statuses, gateway.statuses], rejections, tables),
     services: store.derive<LoadBalancerService, LoadBalancerService>(

@@ -91,6 +91,7 @@ async function startParts(
       ...(options.accessLog === undefined ? {} : { accessLog: { target: options.accessLog } }),
     },
     adminSocket: envoy.admin.socketPath,
+    policies: options.datapath !== undefined,
     meter: metrics.meter,
   });
   const { plane, cache } = pipeline;

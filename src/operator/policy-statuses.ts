@@ -57,8 +57,14 @@ function deriveAccepted<P extends KubeObject & Parameters<typeof policyLimits>[0
       const found = fetch.get(unreadable, key) ?? [];
       // Then what was refused is spoken of: what is in force is an older version.
       if (found.some(isError)) return [];
-      const message = describe([...found, ...policyLimits(policy)]) || 'the policy is valid';
-      return [[key, { ref, value: { conditions: [condition('True', 'Accepted', message)] } }]];
+      const limits = policyLimits(policy);
+      const [first] = limits.filter(isError);
+      const message = describe([...found, ...limits]) || 'the policy is valid';
+      const said =
+        first === undefined
+          ? condition('True', 'Accepted', message)
+          : condition('False', first.reason, `${message}; the rest of it is in force`);
+      return [[key, { ref, value: { conditions: [said] } }]];
     },
   });
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { parseObject } from '../api/index.ts';
-import { policyLimits } from './policy-limits.ts';
+import { createTables, setObject } from '../mesh/inputs.ts';
+import { Store } from '../store/index.ts';
+import { derivePolicyLimits, policyLimits } from './policy-limits.ts';
 
 const limitsOf = (...specs: object[]): (string | undefined)[] => {
   const raw = { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'p' }, specs };
@@ -36,5 +38,31 @@ describe('limits of policies', () => {
       'specs[1].egress[1].toPorts[4].originatingTLS',
       'specs[1].egress[2].toFQDNs',
     ]);
+  });
+
+  it('are told of every policy that there is, as long as it is', () => {
+    const store = new Store({ schedule: () => {} });
+    const tables = createTables(store);
+    const derived = derivePolicyLimits(store, tables);
+    const told = () => {
+      store.flush();
+      return derived
+        .flatMap((each) => [...each.values()].flat())
+        .map(({ severity, reason, object, field }) => `${severity} ${reason} ${object?.kind} ${object?.name} ${field}`);
+    };
+    const rules = { ports: tcp, rules: { http: [] } };
+    for (const [kind, spec] of [
+      ['CiliumNetworkPolicy', { endpointSelector: {}, egress: [{ toFQDNs: [{ matchName: 'a.b' }] }] }],
+      ['CiliumClusterwideNetworkPolicy', { endpointSelector: {}, ingress: [{ toPorts: [rules] }] }],
+    ] as const) {
+      const { object } = parseObject({ apiVersion: 'cilium.io/v2', kind, metadata: { name: 'p' }, spec });
+      setObject(tables, object!);
+    }
+    assert.deepEqual(told(), [
+      'warning Unsupported CiliumNetworkPolicy p spec.egress[0].toFQDNs',
+      'error L7ProxyDisabled CiliumClusterwideNetworkPolicy p spec.ingress[0].toPorts[0].rules',
+    ]);
+    tables.CiliumClusterwideNetworkPolicy.delete('p');
+    assert.equal(told().length, 1);
   });
 });

@@ -17,6 +17,8 @@ export interface PipelineOptions {
   readonly adminSocket: string;
   /** Of a cluster. */
   readonly nodeName?: string;
+  /** Whether what policies cannot let through is among the diagnostics. */
+  readonly policies?: boolean;
   readonly meter: Meter;
 }
 
@@ -28,12 +30,13 @@ export class Pipeline {
   readonly #metrics: ReturnType<typeof observePlane>;
   #following: ReturnType<typeof followChanges> | undefined;
 
-  constructor({ mesh, encode, adminSocket, nodeName, meter }: PipelineOptions) {
+  constructor({ mesh, encode, adminSocket, nodeName, policies = false, meter }: PipelineOptions) {
     this.#metrics = observePlane(meter);
     this.plane = createControlPlane({
       mesh,
       encode,
       adminSocket,
+      policies,
       ...(nodeName === undefined ? {} : { nodeName }),
       onFlush: (info) => {
         this.#metrics.flushed(info);
