@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { join } from 'node:path';
 import { documents, ingress, service } from './support/kubernetes.ts';
 import { type NodeRig, startNodeRig } from './support/node-rig.ts';
-import { startBackend } from './support/proxy-rig.ts';
+import { freePort, startBackend, temporaryDir } from './support/proxy-rig.ts';
+import { startSluice } from './support/sluice-cli.ts';
 
 describe('sluice run: metrics and what listens', function () {
   this.timeout(60_000);
@@ -95,8 +97,28 @@ describe('sluice run: metrics and what listens', function () {
 
   it('nothing listens anywhere but on loopback', async () => {
     const { pid, envoy } = await node.status();
-    const inodes = new Set([pid, envoy.pid ?? 0].flatMap(socketsOf));
-    const listening = ['tcp', 'tcp6'].flatMap((file) =>
+    const listening = listeningOf(pid, envoy.pid ?? 0);
+    // 127.0.0.1, with its bytes in the order of the machine.
+    assert.ok(listening.length >= 2, `${listening}`);
+    for (const address of listening) assert.match(address, /^0100007F:/);
+  });
+
+  it('nothing listens for them where they are off', async () => {
+    using dir = temporaryDir();
+    const places = ['--state-dir', join(dir.path, 'state'), '--http-port', `${await freePort()}`];
+    const run = startSluice([dir.path, ...places, '--https-port', `${await freePort()}`, '--metrics-address', 'off']);
+    try {
+      await run.until(/^Ready after/m);
+      assert.deepEqual(listeningOf(run.process.pid!), []);
+    } finally {
+      await run.interrupt();
+    }
+  });
+
+  /** Addresses and ports of TCP, as the kernel writes them. */
+  function listeningOf(...pids: number[]): string[] {
+    const inodes = new Set(pids.flatMap(socketsOf));
+    return ['tcp', 'tcp6'].flatMap((file) =>
       readFileSync(`/proc/net/${file}`, 'utf8')
         .split('\n')
         .slice(1)
@@ -105,10 +127,7 @@ describe('sluice run: metrics and what listens', function () {
         .filter((fields) => fields[3] === '0A' && inodes.has(fields[9] ?? ''))
         .map((fields) => fields[1] ?? ''),
     );
-    // 127.0.0.1, with its bytes in the order of the machine.
-    assert.ok(listening.length >= 2, `${listening}`);
-    for (const address of listening) assert.match(address, /^0100007F:/);
-  });
+  }
 
   function socketsOf(pid: number): string[] {
     return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

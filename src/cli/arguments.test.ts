@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
-import { address, addressAndPort, count, duration, percentage, port } from './arguments.ts';
+import { address, addressAndPort, count, duration, percentage, port, unlessOff } from './arguments.ts';
 import { defaultStateDir } from './state-dir.ts';
 
 const refuses = (parse: (value: string) => unknown, values: readonly string[]) => {
@@ -22,7 +22,8 @@ describe('option values', () => {
   it('addresses with ports', () => {
     assert.deepEqual(addressAndPort('127.0.0.1:80'), { address: '127.0.0.1', port: 80 });
     assert.deepEqual(addressAndPort('[::1]:80'), { address: '::1', port: 80 });
-    assert.equal(addressAndPort('off'), undefined);
+    assert.deepEqual(unlessOff('where', addressAndPort('off')), {});
+    assert.deepEqual(unlessOff('where', addressAndPort('[::1]:80')), { where: { address: '::1', port: 80 } });
     refuses(addressAndPort, ['::1:80', '127.0.0.1', ':80', 'localhost:80', '127.0.0.1:0', '127.0.0.1:99999', 'on', '']);
   });
 

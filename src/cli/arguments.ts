@@ -14,9 +14,22 @@ export function address(value: string): string {
   return value;
 }
 
+/** What an option for an address has: `off` is a word of its own, as commander makes nothing of undefined but an empty string. */
+export type AddressOrOff = { readonly address: string; readonly port: number } | 'off';
+
+/** As an option of its own: absent where nothing is to listen, or nobody to be asked. */
+export function unlessOff<Name extends string>(
+  name: Name,
+  value: AddressOrOff | undefined,
+): Partial<Record<Name, Exclude<AddressOrOff, 'off'>>> {
+  return value === undefined || value === 'off'
+    ? {}
+    : ({ [name]: value } as Partial<Record<Name, Exclude<AddressOrOff, 'off'>>>);
+}
+
 /** `address:port`, `[v6]:port`; `off` for none. */
-export function addressAndPort(value: string): { address: string; port: number } | undefined {
-  if (value === 'off') return undefined;
+export function addressAndPort(value: string): AddressOrOff {
+  if (value === 'off') return value;
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(value);
   const host = match?.[1] ?? match?.[2];
   if (match === null || host === undefined || isIP(host) === 0) {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import type { LogOptions } from '../../lib/log.ts';
 import type { OperatorOptions } from '../../operator/operator-options.ts';
-import { addressAndPort, duration } from '../arguments.ts';
+import { type AddressOrOff, addressAndPort, duration, unlessOff } from '../arguments.ts';
 import { applyConfigDir } from '../config-dir.ts';
 import { plain, styleFor } from '../output/table.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -23,7 +23,7 @@ interface OperatorFlags extends MeshFlags, OperatorDatapathFlags {
   leaseDuration: number;
   createClasses?: boolean;
   publishEnvoyConfigs?: boolean;
-  metricsAddress: { address: string; port: number } | undefined;
+  metricsAddress: AddressOrOff;
   logLevel: LogOptions['level'];
   logFormat: LogOptions['format'];
 }
@@ -99,7 +99,7 @@ function toOperatorOptions(flags: OperatorFlags, version: string): OperatorOptio
     createClasses: flags.createClasses === true,
     publishEnvoyConfigs: flags.publishEnvoyConfigs === true,
     ...(datapath === undefined ? {} : { datapath }),
-    ...(metricsAddress === undefined ? {} : { metricsAddress }),
+    ...unlessOff('metricsAddress', metricsAddress),
     log: { level: flags.logLevel, format: flags.logFormat, colour: styleFor(process.stderr) !== plain },
   };
 }

@@ -2,7 +2,16 @@ import { type Command, Option } from 'commander';
 import type { NodeOptions } from '../../agent/node-options.ts';
 import { Fault } from '../../lib/fault.ts';
 import { defaultMeshOptions } from '../../mesh/model/index.ts';
-import { address, addressAndPort, count, duration, percentage, port } from '../arguments.ts';
+import {
+  type AddressOrOff,
+  address,
+  addressAndPort,
+  count,
+  duration,
+  percentage,
+  port,
+  unlessOff,
+} from '../arguments.ts';
 import { plain, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
 import { type DatapathFlags, datapathOptions, toDatapathOptions } from './datapath-options.ts';
@@ -13,7 +22,7 @@ export interface RunFlags extends DatapathFlags, PoolFlags {
   httpPort: number;
   httpsPort: number;
   stateDir: string;
-  metricsAddress: { address: string; port: number } | undefined;
+  metricsAddress: AddressOrOff;
   accessLog?: string;
   otlpEndpoint?: string;
   otlpProtocol: 'grpc' | 'http';
@@ -25,7 +34,7 @@ export interface RunFlags extends DatapathFlags, PoolFlags {
   defaultIngressClass?: boolean;
   defaultCertificate?: string;
   enforceHttps: boolean;
-  xdsAddress?: { address: string; port: number };
+  xdsAddress?: AddressOrOff;
   xdsCert?: string;
   xdsKey?: string;
   xdsCa?: string;
@@ -157,7 +166,7 @@ export function telemetryOf(
   flags: TelemetryFlags,
 ): Pick<NodeOptions, 'metricsAddress' | 'accessLog' | 'tracing' | 'xds' | 'log'> {
   return {
-    ...(flags.metricsAddress === undefined ? {} : { metricsAddress: flags.metricsAddress }),
+    ...unlessOff('metricsAddress', flags.metricsAddress),
     ...(flags.accessLog === undefined
       ? {}
       : { accessLog: flags.accessLog === '-' ? ('stdout' as const) : { path: flags.accessLog } }),
@@ -171,7 +180,7 @@ export function telemetryOf(
             serviceName: flags.serviceName,
           },
         }),
-    ...(flags.xdsAddress === undefined
+    ...(flags.xdsAddress === undefined || flags.xdsAddress === 'off'
       ? {}
       : { xds: { ...flags.xdsAddress, cert: flags.xdsCert, key: flags.xdsKey, ca: flags.xdsCa } }),
     log: { level: flags.logLevel, format: flags.logFormat, colour: styleFor(process.stderr) !== plain },
