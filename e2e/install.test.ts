@@ -260,7 +260,7 @@ describe('installation', function () {
     const installed = await run('install', '--set', 'image.pullPolicy=Never', '--wait', '--timeout', '3m');
     assert.equal(installed.code, 0, installed.stderr);
     assert.match(installed.stderr, /^ready after \d+\.\d s$/m);
-    const { code, stderr } = await run('uninstall', '--crds');
+    const { code, stderr } = await run('uninstall', '--crds', '--no-node-cleanup');
     assert.equal(code, 0, stderr);
     for (const name of names)
       await cluster().waitFor('CustomResourceDefinition', name, 'is gone', (found) => found === undefined);

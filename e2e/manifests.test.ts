@@ -155,6 +155,45 @@ describe('chart', function () {
     assert.equal(podSpec(objects, 'Deployment').hostNetwork, true);
   });
 
+  it('takes its traces off the nodes when it goes, with as little of the node as that takes', () => {
+    for (const [mode, capabilities, paths] of [
+      ['none', ['NET_ADMIN'], []],
+      ['ebpf', ['NET_ADMIN', 'BPF'], ['/var/run/sluice', '/sys/fs/bpf', '/opt/cni/bin', '/etc/cni/net.d']],
+    ] as const) {
+      const { objects } = renderChart(helm, { values: { datapath: { mode } } });
+      const hooks = objects.filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'post-delete');
+      assert.deepEqual(
+        hooks.map(({ kind }) => kind),
+        ['ServiceAccount', 'Role', 'RoleBinding', 'DaemonSet', 'Job'],
+      );
+      const { containers, volumes, initContainers } = podSpec(hooks, 'DaemonSet') as PodSpec & {
+        volumes: { hostPath?: { path: string } }[];
+        initContainers: PodSpec['containers'];
+      };
+      const [init, done, job] = [...initContainers, ...containers, ...podSpec(hooks, 'Job').containers];
+      for (const { securityContext } of [init!, done!, job!]) {
+        assert.deepEqual([securityContext.privileged, securityContext.readOnlyRootFilesystem], [false, true]);
+        assert.deepEqual(securityContext.capabilities.drop, ['ALL']);
+      }
+      assert.deepEqual(init!.securityContext.capabilities.add, capabilities);
+      assert.deepEqual(
+        [done, job].map((each) => each!.securityContext.capabilities.add),
+        [undefined, undefined],
+      );
+      assert.deepEqual(
+        volumes.flatMap(({ hostPath }) => hostPath?.path ?? []),
+        paths,
+      );
+      // Whatever of this is bound for nodes reaches those that agents were on.
+      const agents = podSpec(objects, 'DaemonSet') as unknown as Record<string, unknown>;
+      const cleaners = podSpec(hooks, 'DaemonSet') as unknown as Record<string, unknown>;
+      for (const field of ['nodeSelector', 'affinity', 'tolerations', 'hostNetwork'])
+        assert.deepEqual(cleaners[field], agents[field], field);
+    }
+    const { objects } = renderChart(helm, { values: { nodeCleanup: { enabled: false } } });
+    assert.ok(!objects.some(({ metadata }) => metadata.name === 'sluice-cleanup'));
+  });
+
   it('gives the service account’s token to the containers that ask the API server, and not to Envoy', () => {
     const { objects } = renderChart(helm);
     const withToken = ['DaemonSet', 'Deployment']

@@ -3,6 +3,7 @@ import { enableCompileCache } from 'node:module';
 import { Command } from 'commander';
 import { Fault } from '../lib/fault.ts';
 import { agentCommand } from './commands/agent.ts';
+import { cleanupCommand } from './commands/cleanup.ts';
 import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { endpointCommand } from './commands/endpoint.ts';
@@ -77,6 +78,7 @@ export function buildProgram(): Command {
   configCommand(program);
   metricsCommand(program);
   installCniCommand(program);
+  cleanupCommand(program);
   probeCommand(program);
   completionCommand(program);
   return program;

@@ -8,9 +8,9 @@ export { attachmentNames, isHostInterface } from './attachment-names.ts';
 export { checkAdoptedInterface, checkPodInterface } from './check-pod-interface.ts';
 export { CniError, cniCode } from './cni-error.ts';
 export { makePodInterface } from './make-pod-interface.ts';
-export { NetworkFile, type NetworkFileOptions } from './network-file.ts';
+export { NetworkFile, type NetworkFileOptions, networkFile } from './network-file.ts';
 export { mendNodeSides } from './node-sides.ts';
-export { placePlugin } from './place-plugin.ts';
+export { placedPlugins, placePlugin } from './place-plugin.ts';
 export { type PodInterface, type PodInterfaceSpec, podGateway } from './pod-interface.ts';
 export { podResult } from './pod-result.ts';
 export type {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createLog } from '../lib/log.ts';
 import { NetworkFile, networkFile } from './network-file.ts';
 import { chainedNetworkList, ownNetworkList } from './network-list.ts';
-import { placePlugin } from './place-plugin.ts';
+import { placedPlugins, placePlugin } from './place-plugin.ts';
 
 const log = createLog({ level: 'silent', format: 'text' });
 
@@ -68,12 +68,15 @@ describe('the CNI plugin on a node', () => {
     assert.equal(statSync(join(bin, 'sluice-cni')).mode & 0o777, 0o755);
     writeFileSync(from, version(2));
     assert.deepEqual(await placePlugin(bin, from), ['sluice-cni', 'loopback']);
+    assert.deepEqual(await placedPlugins(bin), [join(bin, 'sluice-cni'), join(bin, 'loopback')]);
     assert.equal(readFileSync(join(bin, 'loopback'), 'utf8'), version(2));
     writeFileSync(join(bin, 'loopback'), 'of the distribution');
     writeFileSync(from, version(3));
     assert.deepEqual(await placePlugin(bin, from), ['sluice-cni']);
     assert.equal(readFileSync(join(bin, 'loopback'), 'utf8'), 'of the distribution');
     assert.deepEqual(readdirSync(bin).sort(), ['loopback', 'sluice-cni']);
+    assert.deepEqual(await placedPlugins(bin), [join(bin, 'sluice-cni')]);
+    assert.deepEqual(await placedPlugins(join(dir, 'nowhere')), []);
   });
 
   it('that is missing is a fault', async () => {

@@ -40,6 +40,21 @@ export async function placePlugin(dir: string, from: string = pluginPath()): Pro
   }
 }
 
+/** The plugin's files in a directory: those that `placePlugin` puts there, of whichever version. @throws Fault CNI_PLUGIN */
+export async function placedPlugins(dir: string): Promise<string[]> {
+  const placed: string[] = [];
+  for (const name of [pluginType, loopback]) {
+    const path = join(dir, name);
+    try {
+      if ((await readFile(path)).includes(ownMark)) placed.push(path);
+    } catch (error) {
+      if (!['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw Fault.from(error, 'CNI_PLUGIN', `read ${path}`);
+    }
+  }
+  return placed;
+}
+
 /** In the text of every version of the program. */
 const ownMark = 'sluice-cni is a CNI plugin';
 

@@ -6,6 +6,7 @@
 export { type EventReader, type OnRecord, type ReadEventsOptions, readEvents } from './events/index.ts';
 export {
   type DatapathMaps,
+  linksDirectory,
   type MapSizes,
   mapContents,
   type OpenMapsOptions,
@@ -40,6 +41,8 @@ export {
   type AttachMode,
   type Attachment,
   Attachments,
+  type FoundProgram,
+  findPrograms,
   type Hook,
   loadPrograms,
   type Programs,

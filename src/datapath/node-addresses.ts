@@ -70,6 +70,12 @@ export class NodeAddresses {
     };
   }
 
+  /** Those that are ours, whichever process has added them. @throws Fault */
+  own(): string[] {
+    const ours = this.#read().filter((one) => this.#isOurs(one));
+    return ours.map(({ address }) => address).sort();
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -60,6 +60,8 @@ describe('Helm', () => {
       helmFault('uninstall', 'Error: uninstall: Release not loaded: sluice: release: not found').hint ?? '',
       /--namespace/,
     );
+    const late = 'Error: 1 error occurred:\n* failed post-delete: job sluice-cleanup failed: BackoffLimitExceeded';
+    assert.match(helmFault('uninstall', late).hint ?? '', /Job sluice-cleanup/);
     assert.equal(helmFault('install', 'Error: something new').hint, undefined);
   });
 

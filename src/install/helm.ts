@@ -89,7 +89,9 @@ export function helmFault(command: string, stderr: string): Fault {
           ? 'manifests/helm/sluice/values.yaml has all values, with comments'
           : /exists and cannot be imported into the current release/.test(said)
             ? 'something else made that object: remove it first, or install into another cluster'
-            : undefined;
+            : command === 'uninstall' && /post-delete/.test(said)
+              ? 'a node could not be cleaned: the log of the Job sluice-cleanup names it; `--no-node-cleanup` leaves nodes as they are'
+              : undefined;
   return new Fault('HELM_FAILED', `helm ${command}: ${said}`, hint === undefined ? {} : { hint });
 }
 

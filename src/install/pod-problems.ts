@@ -1,5 +1,14 @@
 import type { Problem } from './component-health.ts';
 
+interface ContainerStatus {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly image?: string;
+  readonly restartCount?: number;
+  readonly state?: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
   readonly running?: object;
@@ -24,14 +33,8 @@ export interface PodFacts {
       readonly reason?: string;
       readonly message?: string;
     }[];
-    readonly containerStatuses?: readonly {
-      readonly name: string;
-      readonly ready: boolean;
-      readonly image?: string;
-      readonly restartCount?: number;
-      readonly state?: ContainerState;
-      readonly lastState?: ContainerState;
-    }[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
   };
 }
 

@@ -6,11 +6,11 @@ const HEAD = '# Generated from the chart by `npm run manifests`: change manifest
 
 /**
  * What `kubectl apply -k manifests/` applies, by path below manifests/: the chart with its default values, without what is
- * Helm's. The GatewayClass is apart, as it can't be applied before Gateway API's CRDs are there.
+ * Helm's: its labels, and what it runs at the end. The GatewayClass is apart, as it can't be applied before Gateway API's CRDs are there.
  */
 export function kustomizeFiles(helm: string): ReadonlyMap<string, string> {
   const { objects } = renderChart(helm, { values: { gatewayAPI: { gatewayClass: { create: 'true' } } } });
-  const plain = objects.map(withoutHelm);
+  const plain = objects.filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === undefined).map(withoutHelm);
   const [classes, others] = [
     plain.filter(({ kind }) => kind === 'GatewayClass'),
     plain.filter(({ kind }) => kind !== 'GatewayClass'),

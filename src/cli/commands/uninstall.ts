@@ -4,6 +4,7 @@ import { accessOf, type ClusterFlags, clusterOptions, interruption, openCluster 
 
 interface UninstallFlags extends ClusterFlags {
   crds?: boolean;
+  nodeCleanup: boolean;
 }
 
 export function uninstallCommand(program: Command): void {
@@ -11,17 +12,21 @@ export function uninstallCommand(program: Command): void {
   clusterOptions(command)
     .optionsGroup('What is removed:')
     .option('--crds', 'also our CRDs, and with them every object of their kinds in the cluster')
+    .option(
+      '--no-node-cleanup',
+      'leave on the nodes what agents left there: pods keep their network until something else is installed',
+    )
     .summary('remove from a cluster, with Helm')
     .description(
-      'Removes what `sluice install` installed, and what the agents and the operator made for themselves. Your objects stay, ' +
-        'Gateways and Ingresses with their load balancer Services too, and so do the CRDs unless --crds is given.',
+      'Removes what `sluice install` installed, and what the agents and the operator made for themselves, on the nodes too: see ' +
+        '`sluice cleanup`. Your objects stay, Gateways and Ingresses with their load balancer Services too, and so do the CRDs unless --crds is given.',
     )
     .addHelpText('after', '\nExamples:\n  sluice uninstall\n  sluice uninstall --crds')
     .action((flags: UninstallFlags) => uninstall(flags, program.version() ?? ''));
 }
 
 async function uninstall(flags: UninstallFlags, version: string): Promise<void> {
-  const [{ findHelm, runHelm, targetFlags }, { deleteCrds }, { deleteLeftovers }] = await Promise.all([
+  const [{ findHelm, runHelm, targetFlags }, { deleteCrds }, { deleteLeftovers, untilPodsEnd }] = await Promise.all([
     import('../../install/helm.ts'),
     import('../../install/crds.ts'),
     import('../../install/leftovers.ts'),
@@ -33,8 +38,10 @@ async function uninstall(flags: UninstallFlags, version: string): Promise<void> 
   try {
     const target = targetFlags({ ...accessOf(flags), namespace: flags.namespace });
     // Foreground: with the Pods gone, nobody makes again what is removed next.
-    await runHelm(helm, ['uninstall', 'sluice', ...target, '--wait', '--cascade', 'foreground'], { signal });
+    const how = ['--wait', '--cascade', 'foreground', ...(flags.nodeCleanup ? [] : ['--no-hooks'])];
+    await runHelm(helm, ['uninstall', 'sluice', ...target, ...how], { signal });
     await deleteLeftovers(kube, flags.namespace);
+    await untilPodsEnd(kube, flags.namespace, signal);
     say(`removed from namespace ${flags.namespace}`);
     if (flags.crds === true) for (const name of await deleteCrds(kube)) say(`removed ${name} and its objects`);
     else say('CRDs and their objects stay; `sluice uninstall --crds` removes them as well');

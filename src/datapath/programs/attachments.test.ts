@@ -6,6 +6,7 @@ import { openKernel } from '../sys/kernel.ts';
 import type { Kernel } from '../sys/kernel-calls.ts';
 import { openBpf } from '../sys/libbpf.ts';
 import type { AttachMode } from './attachments.ts';
+import { findPrograms } from './find-programs.ts';
 import { hooks } from './hook.ts';
 import { loadPrograms, type Programs } from './load-programs.ts';
 import { TestNetns } from './testing/test-netns.ts';
@@ -118,6 +119,32 @@ describe('programs', function () {
       });
     });
   }
+
+  it('are found wherever an agent left them, as links or filters, and taken off', () => {
+    const [one, two] = [netns.addVeth('l1'), netns.addVeth('l2')];
+    const { attachments } = load('tcx');
+    netns.run(() => {
+      attachments.attach(one, 'from_uplink');
+      attachments.attach(two, 'to_pod', 'filter');
+      const look = () => findPrograms(bpf, kernel, { directory: `${directory}/links`, devices: [one, two] });
+      const found = look();
+      assert.deepEqual(
+        found.map(({ ifindex, how, name }) => [ifindex, how, name]),
+        [
+          [one, 'link', 'from_uplink'],
+          [two, 'filter', 'egress'],
+        ],
+      );
+      for (const each of found) for (const _ of [1, 2]) each.detach();
+      assert.equal(bpf.queryFilter(two, 'egress'), undefined);
+      // The pin is there still; what it holds is on no device.
+      assert.deepEqual(
+        look().map(({ ifindex, how }) => [ifindex, how]),
+        [[0, 'link']],
+      );
+      assert.deepEqual(findPrograms(bpf, kernel, { directory: `${directory}/none`, devices: [one, two] }), []);
+    });
+  });
 
   it('filters where tcx would do, for devices that come and go; a link that is there stays one', () => {
     const [one, two] = [netns.addVeth('f1'), netns.addVeth('f2')];
