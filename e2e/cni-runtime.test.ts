@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBinaries } from './cluster/binaries.ts';
-import { linesOf } from './cluster/progress.ts';
-import { CniRuntime, type RuntimeAnswer } from './support/cni-runtime.ts';
-import { type DatapathRig, type LabNode, startDatapathRig } from './support/datapath-rig.ts';
+import { type CniNode, podObject, startCniNode } from './support/cni-node.ts';
+import type { RuntimeAnswer } from './support/cni-runtime.ts';
+import type { DatapathRig, LabNode } from './support/datapath-rig.ts';
 import { ipJson, type Netns } from './support/lab-network.ts';
-import { temporaryDir } from './support/proxy-rig.ts';
 import { Traffic } from './support/traffic.ts';
 import { until } from './support/until.ts';
 
@@ -18,41 +16,13 @@ function succeeded(answer: RuntimeAnswer): RuntimeAnswer {
   return answer;
 }
 
-const podObject = (name: string) => ({
-  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: name } } },
-  spec: { nodeName: 'node-0', containers: [{ name: 'app', image: 'app' }] },
-});
-
-/** A node with its own directory of CNI configurations, and a runtime that reads it. */
-async function start(chainingTarget?: string, theirs?: object) {
-  const temporary = temporaryDir();
-  const configDir = join(temporary.path, 'net.d');
-  mkdirSync(configDir);
-  if (theirs !== undefined) writeFileSync(join(configDir, '10-theirs.conflist'), JSON.stringify(theirs));
-  const chaining = chainingTarget === undefined ? [] : ['--cni-chaining-target', chainingTarget];
-  const rig = await startDatapathRig({ args: ['--cni-conf-dir', configDir, ...chaining] });
-  const node = rig.nodes[0]!;
-  const { cni } = await ensureBinaries(linesOf((line) => process.stderr.write(line)));
-  const runtime = await CniRuntime.create({
-    ...{ configDir, cacheDir: join(temporary.path, 'lib'), node: node.netns.path, plugins: [cni] },
-    socket: join(node.stateDir, 'cni.sock'),
-  });
-  const stop = async () => {
-    await rig.stop();
-    temporary[Symbol.dispose]();
-  };
-  return { rig, node, runtime, configDir, stop };
-}
-
-type Started = Awaited<ReturnType<typeof start>>;
-
 describe('libcni, as container runtimes call plugins', function () {
   this.timeout(120_000);
-  let started: Started;
+  let started: CniNode;
   let [rig, node]: [DatapathRig?, LabNode?] = [];
 
   before(async () => {
-    started = await start();
+    started = await startCniNode();
     ({ rig, node } = started);
   });
   after(() => started?.stop());
@@ -86,10 +56,10 @@ describe('libcni, and Sluice at the end of another plugin’s chain', function (
       },
     ],
   };
-  let started: Started;
+  let started: CniNode;
 
   before(async () => {
-    started = await start('theirs', theirs);
+    started = await startCniNode('theirs', theirs);
   });
   after(() => started?.stop());
 

@@ -43,6 +43,8 @@ export interface CniEndpointsOptions {
   readonly mtu: () => number;
   /** At the end of another plugin's chain, which gives addresses. */
   readonly chained: boolean;
+  /** Looks at the node's own addresses again: another plugin may have given it one for its pods. @throws Fault */
+  readonly lookAtNode: () => void;
   readonly log: Log;
 }
 
@@ -154,6 +156,7 @@ export class CniEndpoints implements CniHandler {
       });
       if (config.prevResult !== undefined) {
         const made = adoptPodInterface(netlink, door, request, config.prevResult);
+        this.#options.lookAtNode();
         const endpoint = endpointOf(made, addressesOf(made));
         manager.record(endpoint);
         return manager.place(endpoint, made, state);

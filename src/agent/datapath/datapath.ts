@@ -78,6 +78,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
     ...datapath,
     mtu: () => network.podMtu,
     chained: options.cniChainingTarget !== undefined,
+    lookAtNode: () => void devices.look(),
   });
   await parts.start<CniServer>('cni', () => serveCni({ socket: options.cniSocket, handler, log }));
   await keepNetworkFile(parts, options, { handler, ipam, log });
