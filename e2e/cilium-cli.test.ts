@@ -121,6 +121,21 @@ describe('Cilium’s own command line, asking a node', () => {
     assert.match(await ask('policy', 'get'), /io\.cilium\.k8s\.policy\.name/, 'those of objects stay');
   });
 
+  it('gives an endpoint labels and options of its own', async () => {
+    const id = await idOf('client');
+    await ask('endpoint', 'labels', id, '-a', 'tier=front');
+    await until('its new identity', async () => /tier=front/.test(await ask('endpoint', 'list')));
+    await ask('endpoint', 'labels', id, '-d', 'tier=front');
+    await until('its old identity', async () => !/tier=front/.test(await ask('endpoint', 'list')));
+    const receiver = await idOf('server');
+    assert.equal(await client!.traffic.tcp(server!.ipv4, 8081, 300), 'timeout');
+    await ask('endpoint', 'config', receiver, 'PolicyAuditMode=Enabled');
+    assert.equal(await client!.traffic.tcp(server!.ipv4, 8081), 'refused', 'audit lets it through');
+    assert.match(await ask('endpoint', 'config', receiver), /PolicyAuditMode +: Enabled/);
+    await ask('endpoint', 'config', receiver, 'PolicyAuditMode=Disabled');
+    assert.equal(await client!.traffic.tcp(server!.ipv4, 8081, 300), 'timeout');
+  });
+
   it('shows status, maps, metrics and the configuration, and changes it', async () => {
     assert.match(await ask('status', '--brief'), /^OK\n$/);
     const status = await ask('status', '--verbose');

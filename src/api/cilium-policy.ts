@@ -194,7 +194,10 @@ export interface CiliumClusterwideNetworkPolicy extends KubeObject {
   readonly rules: readonly PolicyRule[];
 }
 
-/** One rule that an agent was given through its own API, and that no object holds. Its selectors mean what they mean in a clusterwide policy. */
+/**
+ * One rule that an agent was given through its own API, and that no object holds. Its selectors mean what they say: they need not be about
+ * pods, and an empty one is everybody.
+ */
 export interface LocalPolicy extends KubeObject {
   readonly kind: 'LocalPolicy';
   readonly rules: readonly [PolicyRule];

@@ -4,10 +4,12 @@
  * what its policy is, the agent says. Never keeps state: that is the endpoint manager's.
  */
 export { adoptPodInterface } from './adopt-pod-interface.ts';
+export { answerForGateway } from './answer-for-gateway.ts';
 export { attachmentNames, isHostInterface } from './attachment-names.ts';
 export { checkAdoptedInterface, checkPodInterface } from './check-pod-interface.ts';
+export { clearNode } from './clear-node.ts';
 export { CniError, cniCode } from './cni-error.ts';
-export { makePodInterface } from './make-pod-interface.ts';
+export { makePodInterface, setUpNode } from './make-pod-interface.ts';
 export { NetworkFile, type NetworkFileOptions, networkFile } from './network-file.ts';
 export { mendNodeSides } from './node-sides.ts';
 export { placedPlugins, placePlugin } from './place-plugin.ts';

@@ -90,6 +90,7 @@ function setUpPod(pod: Netlink, door: NetworkNamespace, made: PodInterface): voi
   }
 }
 
+/** The node's side of a pod's interface: up, with a route and a permanent neighbour for each address. What is there already is replaced. */
 export function setUpNode(node: Netlink, { addresses, podMac, hostIndex: link }: PodInterface): void {
   node.links.set(link, { linkLocal: false });
   node.links.set(link, { up: true });

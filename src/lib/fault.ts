@@ -23,6 +23,11 @@ export class Fault extends Error {
   }
 }
 
+/** A fault in one line, with what to do next. */
+export function explain({ message, hint }: Pick<Fault, 'message' | 'hint'>): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
+}
+
 /** A bug of ours: crash loudly. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`bug: ${message}`);

@@ -111,7 +111,10 @@ export class CniEndpoints implements CniHandler {
   async gc({ validAttachments }: GcRequest): Promise<void> {
     const { manager, removals } = this.#options;
     const valid = new Set(validAttachments.map(attachmentKey));
-    const gone = [...manager.values()].filter(({ key }) => !valid.has(key));
+    // What others made through the API is no attachment of ours.
+    const gone = [...manager.values()].filter(
+      ({ endpoint, key }) => endpoint.external === undefined && !valid.has(key),
+    );
     await Promise.all(gone.map((managed) => this.#remove(managed)));
     await removals.settled();
     // Of an endpoint whose record could not be read, too.
@@ -208,10 +211,7 @@ export class CniEndpoints implements CniHandler {
       log.warn({ pod: `${pod.namespace}/${pod.name}` }, 'a pod that is not known yet is set up without an identity');
       return [undefined, undefined];
     }
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, patience, undefined).unref());
-    const known = identities.known(state.labels);
-    const identity = known ?? (await Promise.race([identities.allocate(state.labels).catch(() => undefined), late]));
-    return [state, identity];
+    return [state, await identities.allocateWithin(state.labels, patience)];
   }
 
   async #allocate(request: AddRequest, pod: PodRef, undo: (() => void)[]): Promise<EndpointAddresses> {

@@ -13,10 +13,12 @@ import type { Parts } from '../parts/parts.ts';
 import { AttachedPrograms } from './attached-programs.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 import { ClusterPeers } from './cluster-peers.ts';
+import { EndpointFacts } from './endpoint-facts.ts';
 import { EndpointManager } from './endpoint-manager.ts';
 import { endpointNews } from './endpoint-news.ts';
 import { EndpointRecords } from './endpoint-records.ts';
 import { EndpointRemovals } from './endpoint-removals.ts';
+import { ExternalEndpoints } from './external-endpoints.ts';
 import { followNodes } from './follow-nodes.ts';
 import { IdentityAllocator } from './identity-allocator.ts';
 import { KernelState } from './kernel-state.ts';
@@ -95,15 +97,20 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
   const pods: PodIdentities = parts.add('pods', new PodIdentities(tables, options, (key) => manager.podChanged(key)));
   const identities = new IdentityAllocator(tables.CiliumIdentity, objects);
   const attached = new AttachedPrograms(programs.attachments, options);
+  const facts = new EndpointFacts(pods, options.labels);
   const manager: EndpointManager = parts.add(
     'endpoints',
     new EndpointManager({
       records: new EndpointRecords(options.stateDir),
       onChange: endpointNews({ publisher, network, tell, ofPod: (pod) => manager.ofPod(pod) }),
-      ...{ netlink, links, state, engine, identities, pods, log, programs: attached },
+      ...{ netlink, links, state, engine, identities, facts, log, programs: attached },
     }),
   );
   const removals = parts.add('removal of endpoints', new EndpointRemovals(links, log));
+  const endpointChanges = new ExternalEndpoints({
+    ...{ manager, netlink, ipam, loans, identities, facts, families },
+    gateway6: () => [...peers.nodes()].find(({ isLocal }) => isLocal)?.ipv6,
+  });
   const localPolicies = new LocalPolicies({ path: join(options.stateDir, 'policies.json'), engine, apply });
   const settings = new RuntimeSettings({ options, maps, engine, state, network, apply });
   return {
@@ -122,6 +129,6 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
       publisher,
       families,
     },
-    ...{ ipam, loans, peers, pods, identities, attached, manager, removals, localPolicies, settings },
+    ...{ ipam, loans, peers, pods, identities, attached, manager, removals, endpointChanges, localPolicies, settings },
   };
 }

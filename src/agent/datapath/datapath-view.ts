@@ -7,6 +7,7 @@ import type { AgentIpam } from '../ipam/agent-ipam.ts';
 import { type DatapathView, type NodeHealth, nodeView, type RuntimeConfig } from '../rest/index.ts';
 import type { ClusterPeers } from './cluster-peers.ts';
 import type { EndpointManager } from './endpoint-manager.ts';
+import type { ExternalEndpoints } from './external-endpoints.ts';
 import type { KernelState } from './kernel-state.ts';
 import type { LocalPolicies } from './local-policies.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
@@ -24,6 +25,7 @@ export interface ViewedParts {
   readonly state: KernelState;
   readonly localPolicies: LocalPolicies;
   readonly manager: EndpointManager;
+  readonly endpointChanges: ExternalEndpoints;
   /** With host policies. */
   readonly host?: ManagedEndpoint;
   readonly peers: ClusterPeers;
@@ -44,10 +46,10 @@ export interface ViewedParts {
 
 export function datapathView(parts: ViewedParts): DatapathView {
   const { options, engine, state, manager, peers, netlink, host } = parts;
-  const { version, tables, ipcache, ipam, maps, metrics, localPolicies, loans } = parts;
+  const { version, tables, ipcache, ipam, maps, metrics, localPolicies, loans, endpointChanges } = parts;
   return nodeView({
     ...{ version, cluster: options.cluster, node: options.node, tables, engine, ipcache, ipam, maps, metrics },
-    ...{ localPolicies, loans },
+    ...{ localPolicies, loans, endpointChanges },
     routing: options.routing,
     trace: (query) => engine.trace(query),
     endpoints: {

@@ -4,11 +4,12 @@ import type { Log } from '../../lib/log.ts';
 import { type Endpoint, EndpointIds, type PodRef } from '../../network/endpoint/index.ts';
 import type { Labels } from '../../network/identity/index.ts';
 import type { PolicyEngine, SubjectPolicy } from '../../network/policy/index.ts';
+import type { EndpointFacts } from './endpoint-facts.ts';
 import type { EndpointRecords } from './endpoint-records.ts';
 import type { IdentityAllocator } from './identity-allocator.ts';
 import type { KernelState } from './kernel-state.ts';
 import { ManagedEndpoint } from './managed-endpoint.ts';
-import type { PodIdentities, PodState } from './pod-identities.ts';
+import type { PodState } from './pod-identities.ts';
 
 /** The programs of the endpoints' interfaces. */
 export interface EndpointPrograms {
@@ -28,7 +29,7 @@ export interface EndpointManagerOptions {
   readonly state: KernelState;
   readonly engine: PolicyEngine;
   readonly identities: IdentityAllocator;
-  readonly pods: PodIdentities;
+  readonly facts: EndpointFacts;
   /** Told of each endpoint that others should know, or know no more. */
   readonly onChange: (endpoint: Endpoint, change: 'set' | 'removed') => void;
   readonly log: Log;
@@ -76,8 +77,9 @@ export class EndpointManager {
   allocateId(): number | undefined {
     return this.#ids.allocate();
   }
-  releaseId(id: number): void {
-    this.#ids.release(id);
+  /** This very id; false where somebody has it. */
+  claimId(id: number): boolean {
+    return this.#ids.claim(id);
   }
   record(endpoint: Endpoint): void {
     this.#options.records.write(endpoint);
@@ -150,12 +152,26 @@ export class EndpointManager {
     return this.#options.programs.missing(endpoint.hostIfindex);
   }
 
+  /** In force when it returns, but for a new identity, which follows. Its interface stays the one that it has. */
+  change(managed: ManagedEndpoint, change: Partial<Endpoint>): void {
+    this.#become(managed, change);
+    const facts = this.#options.facts.find(managed.endpoint);
+    if (facts !== undefined) this.#identify(managed, facts);
+    else if (managed.endpoint.pod.name === '') {
+      // The last of its labels is gone; what is asked for already comes too late.
+      managed.revision++;
+      const { identity: _, ...unknown } = managed.endpoint;
+      managed.endpoint = unknown;
+      this.#become(managed, { labels: [], state: 'waiting-for-identity' });
+    }
+  }
+
   /** What objects say of a pod, or (`namespace/`) of all pods of a namespace, changed. */
   podChanged(key: string): void {
     for (const managed of this.#byKey.values()) {
       const { namespace, name } = managed.endpoint.pod;
       if (name === '' || (key !== `${namespace}/${name}` && key !== `${namespace}/`)) continue;
-      const pod = this.#options.pods.find(managed.endpoint.pod);
+      const pod = this.#options.facts.find(managed.endpoint);
       // A pod whose object is gone still runs until the CNI is told.
       if (pod !== undefined) this.#identify(managed, pod);
     }
@@ -166,7 +182,7 @@ export class EndpointManager {
    * are for `removeLost`.
    */
   restore(): { readonly kept: readonly ManagedEndpoint[]; readonly lost: readonly Endpoint[] } {
-    const { records, netlink, log, pods } = this.#options;
+    const { records, netlink, log, facts } = this.#options;
     const { endpoints, unreadable } = records.read();
     if (unreadable.length > 0)
       log.warn({ paths: unreadable }, 'records of endpoints that cannot be read are left alone');
@@ -187,7 +203,7 @@ export class EndpointManager {
         podIndex: link.peer ?? 0,
         addresses: [endpoint.addresses.ipv4, endpoint.addresses.ipv6].filter((one) => one !== undefined),
       };
-      const pod = pods.find(endpoint.pod);
+      const pod = facts.find(endpoint);
       // As it was: the first packets after a restart meet the policy that they met before. What changed meanwhile follows.
       const subject = this.#subjectOf(endpoint);
       const managed = new ManagedEndpoint(endpoint, made, subject);
@@ -233,7 +249,7 @@ export class EndpointManager {
 
   /** After the first `apply`: replaces the programs of endpoints that were restored, and looks what changed of their pods. */
   restored(kept: readonly ManagedEndpoint[]): void {
-    const { programs, pods, log } = this.#options;
+    const { programs, facts, log } = this.#options;
     for (const managed of kept) {
       try {
         programs.attach(managed.endpoint.hostIfindex);
@@ -245,7 +261,7 @@ export class EndpointManager {
         );
       }
       this.#become(managed, { state: managed.endpoint.identity === undefined ? 'waiting-for-identity' : 'ready' });
-      const pod = pods.find(managed.endpoint.pod);
+      const pod = facts.find(managed.endpoint);
       if (pod !== undefined) this.#identify(managed, pod);
     }
   }

@@ -198,13 +198,13 @@ export class EndpointStage implements Stage {
     this.#desired.set(hostIfindex, value);
   }
 
-  #flagsOf({ identity, chained }: Endpoint, { enforcement }: SubjectPolicy): number {
+  #flagsOf({ identity, chained, audit }: Endpoint, { enforcement }: SubjectPolicy): number {
     // Whoever is not known yet may do what a policy says of `init`, and no more.
     const always = identity === undefined;
     return (
       (always || enforcement.ingress.enforced ? EndpointFlag.ingressEnforced : 0) |
       (always || enforcement.egress.enforced ? EndpointFlag.egressEnforced : 0) |
-      (this.#audit ? EndpointFlag.audit : 0) |
+      ((audit ?? this.#audit) ? EndpointFlag.audit : 0) |
       (chained ? EndpointFlag.chained : 0)
     );
   }

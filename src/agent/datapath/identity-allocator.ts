@@ -44,6 +44,14 @@ export class IdentityAllocator {
     return running;
   }
 
+  /** Undefined where it takes longer than so many ms, or fails; it is still asked for then. */
+  async allocateWithin(labels: Labels, patience: number): Promise<number | undefined> {
+    const known = this.known(labels);
+    if (known !== undefined) return known;
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, patience, undefined).unref());
+    return Promise.race([this.allocate(labels).catch(() => undefined), late]);
+  }
+
   #lowest(labels: Labels, fits: (identity: CiliumIdentity) => boolean): CiliumIdentity | undefined {
     const found = this.#byLabels.get(labelsKey(labels)).filter(fits);
     return found.sort((a, b) => a.id - b.id)[0];

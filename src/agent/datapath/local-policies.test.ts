@@ -44,6 +44,24 @@ describe('policies of one agent alone', () => {
     assert.equal([...engine.world().rules].length, 1);
   });
 
+  it('are about whom they name, also about endpoints that are no pods', () => {
+    const { engine, policies } = start();
+    const subject = engine.subject(['container:app=a'], []);
+    engine.setIdentity({ id: 300, labels: ['container:app=b'] });
+    policies.add(
+      written({
+        endpointSelector: { matchLabels: { app: 'a' } },
+        ingress: [{ fromEndpoints: [{ matchLabels: { app: 'b' } }] }],
+      }),
+    );
+    const ingress = [...subject.entries()].filter(({ direction }) => direction === 'ingress');
+    assert.deepEqual(
+      ingress.filter(({ rule }) => rule.policy !== undefined).map(({ identity, verdict }) => [identity, verdict]),
+      [[300, 'allow']],
+    );
+    assert.equal(subject.enforcement.ingress.enforced, true);
+  });
+
   it('outlive the process, with their names, none of which is given twice', () => {
     const { policies } = start();
     policies.add(written(rule('a'), rule('b')));

@@ -18,7 +18,7 @@ const mostLines = 32;
 export class ManagedEndpoint {
   readonly key: string;
   endpoint: Endpoint;
-  readonly made: PodInterface;
+  made: PodInterface;
   /** Held: given back once the kernel does not use it any more. */
   subject: SubjectPolicy;
   /** Labels of the pod that are not in its identity, for people. */

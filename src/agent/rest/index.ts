@@ -9,6 +9,7 @@ export { createRest } from './rest.ts';
 export type { RestListener } from './router.ts';
 export { serveRest } from './serve-rest.ts';
 export type { DatapathView } from './view/datapath-view.ts';
+export type * from './view/endpoint-changes.ts';
 export * from './view/endpoint-view.ts';
 export * from './view/node-view.ts';
 export * from './view/policy-view.ts';

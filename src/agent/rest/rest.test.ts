@@ -77,7 +77,7 @@ describe('REST API', () => {
       const { json } = await ask('GET', `/v1/endpoint/${id}`, '/endpoint/{id}');
       assert.equal(json().id, 17, id);
     }
-    for (const id of ['99', 'container-name:x', 'pod-name:shop', 'cilium-global:other:node-1:17'])
+    for (const id of ['99', 'container-name:x', 'docker-endpoint:x', 'pod-name:shop', 'cilium-global:other:node-1:17'])
       assert.equal((await ask('GET', `/v1/endpoint/${id}`, '/endpoint/{id}')).status, 404, id);
     for (const id of ['x', '70000', 'nothing:17', '-1'])
       assert.equal((await ask('GET', `/v1/endpoint/${id}`, '/endpoint/{id}')).status, 400, id);
@@ -92,23 +92,6 @@ describe('REST API', () => {
     const { json } = await ask('GET', '/v1/endpoint/17/policy');
     assert.equal(json().entries.length, 4);
     assert.equal(json().entries[1].packets, 3);
-  });
-
-  it('refuses what only the CNI plugin or objects may change, and says so', async () => {
-    for (const [method, path] of [
-      ['PUT', '/v1/endpoint/17'],
-      ['PATCH', '/v1/endpoint/17'],
-      ['DELETE', '/v1/endpoint/17'],
-      ['PATCH', '/v1/endpoint/17/config'],
-      ['PATCH', '/v1/endpoint/17/labels'],
-    ] as const) {
-      const { status, json } = await ask(method, path, undefined, { body: {} });
-      assert.equal(status, 501, path);
-      assert.match(json(), /CNI|Pod/);
-    }
-    const { status, allow } = await ask('POST', '/v1/endpoint/17');
-    assert.equal(status, 405);
-    assert.equal(allow, 'GET, PUT, PATCH, DELETE');
   });
 
   it('tells identities, and which are in use here', async () => {

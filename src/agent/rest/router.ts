@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Fault } from '../../lib/fault.ts';
+import { explain, Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
 
 /** One operation: a method and a path with `{names}`, below `/v1`. */
@@ -96,8 +96,8 @@ async function run(
     if (error instanceof BadRequest) reply = { status: error.status, body: error.message };
     else {
       log.warn({ err: error }, `${route.method} ${route.path}`);
-      const hint = error instanceof Fault && error.hint !== undefined ? `; ${error.hint}` : '';
-      reply = { status: 500, body: `${error instanceof Error ? error.message : String(error)}${hint}` };
+      const body = error instanceof Fault ? explain(error) : error instanceof Error ? error.message : String(error);
+      reply = { status: 500, body };
     }
   }
   if (reply.stream === undefined) send(response, reply);

@@ -28,7 +28,7 @@ export function policyChangeCommands(group: Command): void {
     .summary('give rules to this agent alone')
     .description(
       'Gives rules to the running agent, besides those of objects: a list of rules, or one rule, each as the spec of a ' +
-        'CiliumClusterwideNetworkPolicy with labels of its own. All of them are in force when it returns, on live connections too, or none is. ' +
+        'CiliumClusterwideNetworkPolicy with labels of its own; its selectors are not about pods alone. All of them are in force when it returns, on live connections too, or none is. ' +
         'They outlive restarts of the agent, and go with `policy delete`. Other nodes do not have them.',
     )
     .addHelpText(

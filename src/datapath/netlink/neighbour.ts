@@ -12,6 +12,8 @@ export interface Neighbour {
   readonly mac?: string;
   /** Of `neighbourState`. */
   readonly state: number;
+  /** The link is answered in the address's place (NTF_PROXY). */
+  readonly isProxy?: boolean;
 }
 
 export const neighbourRequest = { newNeighbour: 28, deleteNeighbour: 29, getNeighbour: 30 } as const;
@@ -21,14 +23,17 @@ export const neighbourState = { reachable: 0x02, stale: 0x04, failed: 0x20, noAr
 
 const attribute = { address: 1, mac: 2 } as const;
 const fixedSize = 12;
+/** NTF_PROXY */
+const proxyFlag = 0x08;
 
 /** The payload of RTM_NEWNEIGH and RTM_DELNEIGH. @throws Fault NETLINK_MALFORMED for text that is no address */
-export function encodeNeighbour({ address, link, mac, state }: Neighbour): Buffer {
+export function encodeNeighbour({ address, link, mac, state, isProxy }: Neighbour): Buffer {
   const ip = ipOf(address);
   const fixed = Buffer.alloc(fixedSize);
   fixed.writeUInt8(addressFamily(ip.family), 0);
   fixed.writeInt32LE(link, 4);
   fixed.writeUInt16LE(state, 8);
+  fixed.writeUInt8(isProxy === true ? proxyFlag : 0, 10);
   return Buffer.concat([
     fixed,
     encodeAttributes([
@@ -55,5 +60,6 @@ export function parseNeighbour(payload: Buffer): Neighbour | undefined {
     link: payload.readInt32LE(4),
     ...(mac === undefined ? {} : { mac }),
     state: payload.readUInt16LE(8),
+    ...((payload.readUInt8(10) & proxyFlag) === 0 ? {} : { isProxy: true }),
   };
 }

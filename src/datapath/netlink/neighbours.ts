@@ -32,7 +32,7 @@ export class Neighbours {
   }
 
   /** @returns whether it was there */
-  remove(one: Pick<Neighbour, 'address' | 'link'>): boolean {
+  remove(one: Pick<Neighbour, 'address' | 'link' | 'isProxy'>): boolean {
     const what = `remove neighbour ${one.address} of interface ${one.link}`;
     return unless(['NETLINK_ENOENT', 'NETLINK_ENODEV'], () => {
       this.#socket.change(what, neighbourRequest.deleteNeighbour, 0, encodeNeighbour({ ...one, state: 0 }));

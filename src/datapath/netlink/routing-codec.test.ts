@@ -51,7 +51,9 @@ const route: fc.Arbitrary<Route> = family
   .map((one) => tidy(one) as Route);
 
 const neighbour: fc.Arbitrary<Neighbour> = family
-  .chain((of) => fc.record({ address: ip(of), link: index, mac: maybe(mac), state: u16 }))
+  .chain((of) =>
+    fc.record({ address: ip(of), link: index, mac: maybe(mac), state: u16, isProxy: maybe(fc.constant(true)) }),
+  )
   .map((one) => tidy(one) as Neighbour);
 
 const rule: fc.Arbitrary<Rule> = family

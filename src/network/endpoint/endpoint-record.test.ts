@@ -28,6 +28,14 @@ describe('the record of an endpoint', () => {
     assert.deepEqual(parseEndpointRecord(formatEndpointRecord(endpoint)), endpoint);
     const { identity: _identity, ...waiting } = endpoint;
     assert.deepEqual(parseEndpointRecord(formatEndpointRecord(waiting)), waiting);
+    const external = {
+      labels: ['container:app=web'],
+      containerName: 'web',
+      dockerEndpointId: 'd0',
+      dockerNetworkId: 'd1',
+    };
+    const foreign = { ...endpoint, external, userLabels: ['unspec:tier=front'], audit: true };
+    assert.deepEqual(parseEndpointRecord(formatEndpointRecord(foreign)), foreign);
   });
 
   it('is not believed where it is cut off, of another version, or has a field that no endpoint can have', () => {
@@ -48,6 +56,9 @@ describe('the record of an endpoint', () => {
       state: 'happy',
       chained: 'no',
       created: 'today',
+      userLabels: 'tier=front',
+      audit: 1,
+      external: { labels: [], containerName: 1 },
     };
     for (const [field, value] of Object.entries(wrong))
       assert.equal(parseEndpointRecord(formatEndpointRecord({ ...endpoint, [field]: value })), undefined, field);

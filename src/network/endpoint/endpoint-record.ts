@@ -24,7 +24,7 @@ export function parseEndpointRecord(text: string): Endpoint | undefined {
 }
 
 function isEndpoint(one: Record<string, unknown>): boolean {
-  const { id, addresses, macs, pod, labels, namedPorts, identity, state } = one;
+  const { id, addresses, macs, pod, labels, namedPorts, identity, state, userLabels, audit, external } = one;
   return (
     isNumber(id, 1, 65535) &&
     isNumber(one.hostIfindex, 0, 0x7fffffff) &&
@@ -39,8 +39,10 @@ function isEndpoint(one: Record<string, unknown>): boolean {
     isMac(macs.host) &&
     isObject(pod) &&
     ['namespace', 'name', 'uid'].every((name) => typeof pod[name] === 'string') &&
-    Array.isArray(labels) &&
-    labels.every((label) => typeof label === 'string') &&
+    isTexts(labels) &&
+    (userLabels === undefined || isTexts(userLabels)) &&
+    (audit === undefined || typeof audit === 'boolean') &&
+    (external === undefined || isExternal(external)) &&
     Array.isArray(namedPorts) &&
     namedPorts.every(
       (port) =>
@@ -51,6 +53,13 @@ function isEndpoint(one: Record<string, unknown>): boolean {
   );
 }
 
+const isTexts = (value: unknown) => Array.isArray(value) && value.every((text) => typeof text === 'string');
+const isExternal = (value: unknown) =>
+  isObject(value) &&
+  isTexts(value.labels) &&
+  ['containerName', 'dockerEndpointId', 'dockerNetworkId'].every(
+    (name) => value[name] === undefined || typeof value[name] === 'string',
+  );
 const isNumber = (value: unknown, least: number, most: number) =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 const isAddress = (value: unknown, family: 4 | 6) =>

@@ -32,6 +32,21 @@ export interface Endpoint {
   readonly state: EndpointState;
   /** ms since the epoch. */
   readonly created: number;
+  /** Labels that people gave it through the API, besides those of its pod or of its maker; a part of its identity. */
+  readonly userLabels?: Labels;
+  /** Whether policy is told for it, and not enforced; absent: as on the whole node. */
+  readonly audit?: boolean;
+  /** Made by somebody through the API, whose interface it is; absent: by our CNI plugin. */
+  readonly external?: ExternalEndpoint;
+}
+
+/** What its maker said of an endpoint. */
+export interface ExternalEndpoint {
+  /** Those that it has where it is no pod. */
+  readonly labels: Labels;
+  readonly containerName?: string;
+  readonly dockerEndpointId?: string;
+  readonly dockerNetworkId?: string;
 }
 
 /** At least one. As `formatIp` writes them, without a prefix length. */

@@ -43,10 +43,10 @@ export function peersOfRule(peers: Peers, scope: Scope): 'any' | Peer[] {
 
 /**
  * A selector of endpoints says what is meant: endpoints (not hosts or networks, which have no namespace) of the policy's own namespace,
- * unless it names namespaces itself; selectors of reserved identities are as they are.
+ * unless it names namespaces itself; selectors of reserved identities are as they are, and so are those of local policies.
  */
-export function scopedSelector(selector: Selector, { namespace }: Scope): Selector {
-  if (selector.some(({ source }) => source === 'reserved')) return selector;
+export function scopedSelector(selector: Selector, { namespace, isLocal }: Scope): Selector {
+  if (isLocal === true || selector.some(({ source }) => source === 'reserved')) return selector;
   const isNamespace = ({ source, key }: Requirement) =>
     (source === 'k8s' || source === 'any') && (key === NAMESPACE_LABEL || key.startsWith(NAMESPACE_LABELS_PREFIX));
   if (namespace === undefined || selector.some(isNamespace)) return [...selector, exists('k8s', NAMESPACE_LABEL)];

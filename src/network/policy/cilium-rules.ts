@@ -12,6 +12,8 @@ type RefOf = (path: string) => RuleRef;
 export interface Scope {
   /** Absent: clusterwide. */
   readonly namespace?: string;
+  /** Of no Kubernetes object: selectors mean what they say, also of endpoints that are no pods and have no namespace. */
+  readonly isLocal?: boolean;
   /** The name of this cluster, for the entity `cluster`. */
   readonly cluster: string;
 }
@@ -23,7 +25,8 @@ export function ciliumRules(
   ref: RefOf,
 ): Rule[] {
   const namespace = policy.kind === 'CiliumNetworkPolicy' ? (policy.metadata.namespace ?? 'default') : undefined;
-  const scope: Scope = namespace === undefined ? { cluster } : { cluster, namespace };
+  const isLocal = policy.kind === 'LocalPolicy';
+  const scope: Scope = namespace === undefined ? { cluster, isLocal } : { cluster, namespace };
   return policy.rules.map((rule) => {
     // `specs[1].ingress[0]`, but plain `ingress[0]` for the one rule in `spec`, as people speak of it.
     const at: RefOf = (path) => ref(rule.field === 'spec' ? path : `${rule.field}.${path}`);

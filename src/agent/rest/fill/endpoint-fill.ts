@@ -9,7 +9,8 @@ const none = { packets: 0n, bytes: 0n, proxyPort: 0 };
 
 export function endpointView(of: NodeEndpoint, sources: NodeSources): EndpointView {
   const { endpoint, subject, otherLabels, log } = of;
-  const { pod, addresses, macs, identity } = endpoint;
+  const { pod, addresses, macs, identity, external, userLabels = [] } = endpoint;
+  const { labels: _, ...names } = external ?? { labels: [] };
   const { runtime } = sources.config();
   const { ingress, egress } = subject.enforcement;
   // Whoever has no identity yet is enforced, whatever policies say.
@@ -19,10 +20,12 @@ export function endpointView(of: NodeEndpoint, sources: NodeSources): EndpointVi
     id: endpoint.id,
     state: endpoint.state,
     ...(endpoint.containerId === '' ? {} : { containerId: endpoint.containerId, containerInterface: endpoint.ifname }),
+    ...names,
     ...(pod.name === '' ? {} : { pod: { namespace: pod.namespace, name: pod.name } }),
     ...(isUnknown ? {} : { identity }),
     labels: endpoint.labels,
     otherLabels,
+    userLabels,
     ...addresses,
     mac: macs.pod,
     hostMac: macs.host,
@@ -32,7 +35,7 @@ export function endpointView(of: NodeEndpoint, sources: NodeSources): EndpointVi
       revision: sources.policyRevision(),
       ingress: isUnknown || ingress.enforced,
       egress: isUnknown || egress.enforced,
-      audit: runtime.audit,
+      audit: endpoint.audit ?? runtime.audit,
       *entries() {
         for (const entry of subject.entries()) yield entryView(entry);
       },

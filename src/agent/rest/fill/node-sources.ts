@@ -8,6 +8,7 @@ import type { Ipam } from '../../../network/ipam/index.ts';
 import type { PolicyEngine, SubjectPolicy } from '../../../network/policy/index.ts';
 import type { ClusterNode } from '../../../network/routing/index.ts';
 import type { AddressLoans } from '../../ipam/address-loans.ts';
+import type { EndpointChangesView } from '../view/endpoint-changes.ts';
 import type { EndpointLogEntry } from '../view/endpoint-view.ts';
 import type { ControllerView, HealthView } from '../view/node-view.ts';
 import type { LocalPolicyView, TraceQuery, TraceStep } from '../view/policy-view.ts';
@@ -51,6 +52,7 @@ export interface NodeSources {
     values(): Iterable<NodeEndpoint>;
     byId(id: number): NodeEndpoint | undefined;
   };
+  readonly endpointChanges: EndpointChangesView;
   readonly ipcache: { values(): Iterable<NodePrefix>; get(prefix: string): NodePrefix | undefined };
   readonly nodes: () => Iterable<ClusterNode>;
   readonly maps: DatapathMaps;

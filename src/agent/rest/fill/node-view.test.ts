@@ -144,6 +144,13 @@ describe('the API’s view of a node', () => {
       ...{ version: '1', cluster: 'default', node: 'n1', tables, engine, maps, routing: 'vxlan' },
       trace: () => [],
       localPolicies: { list: () => [], add: () => {}, remove: () => {} },
+      endpointChanges: {
+        create: async () => 0,
+        change: () => {},
+        remove: () => {},
+        setUserLabels: () => {},
+        setAudit: () => {},
+      },
       endpoints: { values: () => managed, byId: (id) => managed.find((one) => one.endpoint.id === id) },
       ipcache: { values: () => prefixes, get: (prefix) => prefixes.find((one) => one.prefix === prefix) },
       nodes: () => [

@@ -36,6 +36,7 @@ export function nodeView(sources: NodeSources): DatapathView {
       for (const one of all) yield endpointView(one, sources);
     },
     endpoint: byId,
+    endpointChanges: sources.endpointChanges,
     identities: () => engine.identities(),
     identity: (id) => engine.identity(id),
     *ipcache() {

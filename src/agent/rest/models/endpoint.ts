@@ -15,6 +15,9 @@ export interface EndpointStatus {
   readonly state: EndpointState;
   readonly 'external-identifiers': {
     readonly 'container-id'?: string;
+    readonly 'container-name'?: string;
+    readonly 'docker-endpoint-id'?: string;
+    readonly 'docker-network-id'?: string;
     readonly 'pod-name'?: string;
     readonly 'k8s-pod-name'?: string;
     readonly 'k8s-namespace'?: string;

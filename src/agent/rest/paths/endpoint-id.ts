@@ -2,9 +2,6 @@ import { BadRequest } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
 
-/** Prefixes of the API that name something we have none of: nothing is ever found by them. */
-const foreign = ['container-name', 'docker-endpoint'];
-
 /**
  * The endpoint that a path's `[prefix:]id` names. A number alone is one of this node.
  * @throws BadRequest 400 where the id says nothing, 404 where there is none
@@ -30,6 +27,10 @@ function look(view: DatapathView, text: string): EndpointView | undefined {
     }
     case 'container-id':
       return first(({ containerId }) => containerId === rest);
+    case 'container-name':
+      return first(({ containerName }) => containerName === rest);
+    case 'docker-endpoint':
+      return first(({ dockerEndpointId }) => dockerEndpointId === rest);
     case 'pod-name': {
       const [namespace, name] = rest.split(/[:/]/);
       return first(({ pod }) => pod?.namespace === namespace && pod?.name === name);
@@ -39,7 +40,6 @@ function look(view: DatapathView, text: string): EndpointView | undefined {
     case 'ipv6':
       return first(({ ipv6 }) => ipv6 === rest);
     default:
-      if (foreign.includes(prefix)) return undefined;
       throw new BadRequest(
         `${prefix} is no prefix of an endpoint's id; try pod-name:NAMESPACE:NAME, or a number alone`,
       );

@@ -11,16 +11,9 @@ import {
   endpointModel,
   statusChange,
 } from '../words/endpoint.ts';
+import { endpointChangeRoutes } from './endpoint-changes.ts';
 import { findEndpoint } from './endpoint-id.ts';
 import { hasLabels, labelsOfBody } from './labels.ts';
-
-/** Endpoints are made and removed by the CNI plugin alone: whoever asks for it here would be left with half of a pod. */
-const onlyByCni = { status: 501, body: 'endpoints are made and removed by the CNI plugin sluice-cni' };
-/** Options and labels come from the node and from the Pod. */
-const notHere = {
-  status: 501,
-  body: "an endpoint's options are those of the node (PATCH /v1/config), its labels those of its Pod",
-};
 
 export function endpointRoutes(view: DatapathView): Route[] {
   const one = (text: string | undefined) => findEndpoint(view, text ?? '');
@@ -48,7 +41,10 @@ export function endpointRoutes(view: DatapathView): Route[] {
       immutable: {},
       ...(endpoint.faults.length === 0 ? {} : { error: endpoint.faults.join('; ') }),
     })),
-    read('/endpoint/{id}/labels', (endpoint) => ({ spec: { user: [] }, status: endpointLabels(endpoint) })),
+    read('/endpoint/{id}/labels', (endpoint) => ({
+      spec: { user: endpoint.userLabels },
+      status: endpointLabels(endpoint),
+    })),
     read('/endpoint/{id}/log', (endpoint) => endpoint.log.map(statusChange)),
     read('/endpoint/{id}/healthz', endpointHealth),
     // Not of Cilium's API, where the CLI reads the kernel's map itself.
@@ -56,19 +52,7 @@ export function endpointRoutes(view: DatapathView): Route[] {
       const { revision, ingress, egress, audit } = policy;
       return { revision, ingress, egress, audit, entries: [...policy.counted()] };
     }),
-    ...(['PUT', 'PATCH', 'DELETE'] as const).map(
-      (method): Route => ({ method, path: '/endpoint/{id}', handle: () => onlyByCni }),
-    ),
-    ...['/endpoint/{id}/config', '/endpoint/{id}/labels'].map(
-      (path): Route => ({
-        method: 'PATCH',
-        path,
-        handle({ parameters }) {
-          one(parameters.id);
-          return notHere;
-        },
-      }),
-    ),
+    ...endpointChangeRoutes(view),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { Fault } from '../../../lib/fault.ts';
+import { explain, Fault } from '../../../lib/fault.ts';
 import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
 import { BadRequest, type Reply, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
@@ -88,8 +88,4 @@ export function ipamRoutes(view: DatapathView): Route[] {
   function rangesOf(family: 'ipv4' | 'ipv6'): readonly string[] {
     return family === 'ipv4' ? ipam.ipv4Ranges : ipam.ipv6Ranges;
   }
-}
-
-function explain({ message, hint }: Fault): string {
-  return hint === undefined ? message : `${message}; ${hint}`;
 }

@@ -26,6 +26,8 @@ export interface MadeUpView extends DatapathView {
   nodeList: NodeView[];
   readonly addresses: Map<string, string>;
   readonly changes: Partial<RuntimeConfig>[];
+  /** What endpoints were asked to become: the name of the change, and what it was given. */
+  readonly endpointCalls: unknown[][];
 }
 
 export function madeUpView(): MadeUpView {
@@ -41,6 +43,7 @@ export function madeUpView(): MadeUpView {
   const base = {
     state: 'ready',
     otherLabels: [],
+    userLabels: [],
     namedPorts: [],
     policy: open,
     log: [],
@@ -133,12 +136,14 @@ export function madeUpView(): MadeUpView {
     ['fd00::11', 'shop/web-1'],
   ]);
   const changes: Partial<RuntimeConfig>[] = [];
+  const endpointCalls: unknown[][] = [];
   const view: MadeUpView = {
     version: '0.0.0',
     cluster: 'default',
     node: 'node-1',
     addresses,
     changes,
+    endpointCalls,
     nodeList: [
       {
         name: 'node-1',
@@ -156,6 +161,23 @@ export function madeUpView(): MadeUpView {
     ],
     endpoints: () => endpoints,
     endpoint: (id) => endpoints.find((endpoint) => endpoint.id === id),
+    endpointChanges: {
+      async create(request) {
+        if (request.interfaceName === 'lxc17')
+          throw new Fault('ENDPOINT_EXISTS', 'interface-name is lxc17: it is taken');
+        if (request.mac === undefined) throw new Fault('ENDPOINT_INVALID', 'mac is missing');
+        endpointCalls.push(['create', request]);
+        return request.id || 20;
+      },
+      change: (...call) => void endpointCalls.push(['change', ...call]),
+      remove(id) {
+        if (id === 17)
+          throw new Fault('ENDPOINT_INVALID', 'endpoint 17 is one of the CNI plugin', { hint: 'delete its pod' });
+        endpointCalls.push(['remove', id]);
+      },
+      setUserLabels: (...call) => void endpointCalls.push(['labels', ...call]),
+      setAudit: (...call) => void endpointCalls.push(['audit', ...call]),
+    },
     identities: () => identities,
     identity: (id) => identities.find((identity) => identity.id === id),
     ipcache: () => [

@@ -1,4 +1,5 @@
 import type { FlowHub } from '../../../flows/index.ts';
+import type { EndpointChangesView } from './endpoint-changes.ts';
 import type { EndpointView } from './endpoint-view.ts';
 import type { HealthView, NodeView } from './node-view.ts';
 import type { LocalPolicyView, PolicyRulesView, SelectorView, TraceQuery, TraceStep } from './policy-view.ts';
@@ -17,6 +18,7 @@ export interface DatapathView {
   /** By id. */
   endpoints(): Iterable<EndpointView>;
   endpoint(id: number): EndpointView | undefined;
+  readonly endpointChanges: EndpointChangesView;
   /** Reserved, of the cluster, and of CIDRs. */
   identities(): Iterable<IdentityView>;
   identity(id: number): IdentityView | undefined;

@@ -21,6 +21,9 @@ export interface EndpointView {
   readonly id: number;
   readonly state: EndpointStateView;
   readonly containerId?: string;
+  readonly containerName?: string;
+  readonly dockerEndpointId?: string;
+  readonly dockerNetworkId?: string;
   /** Name of the container's network namespace file, or of the interface inside: what the runtime called it. */
   readonly containerInterface?: string;
   readonly pod?: { readonly namespace: string; readonly name: string };
@@ -30,6 +33,8 @@ export interface EndpointView {
   readonly labels: readonly string[];
   /** The other labels of the pod, which the label filter leaves out. */
   readonly otherLabels: readonly string[];
+  /** Those that people gave it through the API, whether they are part of its identity or not. */
+  readonly userLabels: readonly string[];
   readonly ipv4?: string;
   readonly ipv6?: string;
   /** Of the pod's end of the veth, `aa:bb:...`. */

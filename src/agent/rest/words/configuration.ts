@@ -61,8 +61,8 @@ export function changeOf(options: Readonly<Record<string, unknown>>): Partial<Ru
   return change;
 }
 
-/** As Cilium's tools write it. */
-function isOn(name: string, value: unknown): boolean {
+/** As Cilium's tools write it. @throws BadRequest */
+export function isOn(name: string, value: unknown): boolean {
   const text = String(value).toLowerCase();
   if (['enabled', 'enable', 'true', '1', 'on'].includes(text)) return true;
   if (['disabled', 'disable', 'false', '0', 'off'].includes(text)) return false;

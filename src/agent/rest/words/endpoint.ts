@@ -34,6 +34,9 @@ export function endpointModel(endpoint: EndpointView, { hostAddressing, identity
       state: endpointState(endpoint.state),
       'external-identifiers': {
         ...(endpoint.containerId === undefined ? {} : { 'container-id': endpoint.containerId }),
+        ...(endpoint.containerName === undefined ? {} : { 'container-name': endpoint.containerName }),
+        ...(endpoint.dockerEndpointId === undefined ? {} : { 'docker-endpoint-id': endpoint.dockerEndpointId }),
+        ...(endpoint.dockerNetworkId === undefined ? {} : { 'docker-network-id': endpoint.dockerNetworkId }),
         ...(pod === undefined
           ? {}
           : { 'pod-name': `${pod.namespace}/${pod.name}`, 'k8s-pod-name': pod.name, 'k8s-namespace': pod.namespace }),
@@ -71,17 +74,16 @@ function addresses({ ipv4, ipv6 }: EndpointView): AddressPair[] {
   return [{ ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) }];
 }
 
-/** Its options are the node's: there are none of one endpoint alone. */
-export function endpointConfiguration({ policy }: EndpointView): EndpointConfigurationSpec {
+export function endpointConfiguration({ policy, userLabels }: EndpointView): EndpointConfigurationSpec {
   return {
-    'label-configuration': { user: [] },
+    'label-configuration': { user: userLabels },
     options: { PolicyAuditMode: policy.audit ? 'Enabled' : 'Disabled' },
   };
 }
 
-export function endpointLabels({ labels, otherLabels }: EndpointView): LabelConfigurationStatus {
+export function endpointLabels({ labels, otherLabels, userLabels }: EndpointView): LabelConfigurationStatus {
   return {
-    realized: { user: [] },
+    realized: { user: userLabels },
     'security-relevant': labels,
     derived: [...labels, ...otherLabels].sort(),
     disabled: [],
