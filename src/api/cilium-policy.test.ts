@@ -193,6 +193,28 @@ describe('CiliumNetworkPolicy', () => {
     assert.ok(found.includes('warning spec.ingress[0]') && found.includes('warning spec.ingress[1].onlyOnSundays'));
   });
 
+  it('denies all that something may be about which it does not know', () => {
+    const ports = [{ port: '80', protocol: 'TCP' }];
+    const elements: [element: object, peers: unknown, ports: number][] = [
+      [{ fromPlanet: ['mars'] }, { kind: 'entities', entities: ['all'] }, 0],
+      [{ fromPlanet: ['mars'], fromEndpoints: [] }, { kind: 'entities', entities: ['all'] }, 0],
+      [{ fromPlanet: ['mars'], toPorts: [{ ports }] }, undefined, 1],
+      [{ fromEndpoints: [{}], toPorts: [{ portNames: ['http'] }] }, { kind: 'endpoints', selectors: [[]] }, 0],
+      [{ toPorts: [{ portNames: ['http'] }] }, { kind: 'entities', entities: ['all'] }, 0],
+    ];
+    const raw = changed(policy, ['spec.ingressDeny', elements.map(([element]) => element)]);
+    const { object, diagnostics } = parseObject(raw, { unknownFields: 'warning' });
+    assert.ok(object?.kind === 'CiliumNetworkPolicy');
+    const denying: readonly TrafficRule[] = object.rules[0]?.ingressDeny ?? [];
+    for (const [i, [, peers, count]] of elements.entries()) {
+      const denied = denying[i]!;
+      assert.deepEqual([denied.peers, denied.toPorts.length], [peers, count], `element ${i}`);
+      assert.ok(
+        diagnostics.some(({ field, reason }) => field === `spec.ingressDeny[${i}]` && reason === 'UnknownField'),
+      );
+    }
+  });
+
   it('warns of an element of toPorts that matches nothing', () => {
     const [warning] = warnings(changed(policy, ['spec.ingress', [{ toPorts: [{}] }]]));
     assert.equal(warning?.field, 'spec.ingress[0].toPorts[0].ports');

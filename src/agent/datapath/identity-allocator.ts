@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import type { CiliumIdentity } from '../../api/index.ts';
 import { Fault } from '../../lib/fault.ts';
 import { ciliumIdentityManifest } from '../../network/endpoint/index.ts';
-import { CLUSTER_IDENTITIES, type Labels, labelsKey, labelsOfMap, UNUSED_MARK } from '../../network/identity/index.ts';
+import {
+  CLUSTER_IDENTITIES,
+  type Labels,
+  labelsKey,
+  labelsOfMap,
+  scopeOf,
+  UNUSED_MARK,
+} from '../../network/identity/index.ts';
 import type { Collection, Index } from '../../store/index.ts';
 import type { ClusterObjects } from './cluster-objects.ts';
 
@@ -53,7 +60,7 @@ export class IdentityAllocator {
   }
 
   #lowest(labels: Labels, fits: (identity: CiliumIdentity) => boolean): CiliumIdentity | undefined {
-    const found = this.#byLabels.get(labelsKey(labels)).filter(fits);
+    const found = this.#byLabels.get(labelsKey(labels)).filter((one) => scopeOf(one.id) !== 'reserved' && fits(one));
     return found.sort((a, b) => a.id - b.id)[0];
   }
 

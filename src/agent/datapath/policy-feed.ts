@@ -1,6 +1,6 @@
 import { type CiliumEndpoint, type KubeObject, type Protocol, refOf, type Service } from '../../api/index.ts';
 import type { Tables } from '../../mesh/inputs.ts';
-import { labelsOfMap } from '../../network/identity/index.ts';
+import { labelsOfMap, scopeOf } from '../../network/identity/index.ts';
 import { cidrGroupSet, type PolicyEngine, type PolicyObject } from '../../network/policy/index.ts';
 import type { Change, Collection } from '../../store/index.ts';
 
@@ -26,8 +26,11 @@ export function feedPolicies(tables: Tables, engine: PolicyEngine, changed: () =
     else if (before !== undefined) engine.deletePolicy(refOf(before as KubeObject));
   };
   follow(tables.CiliumIdentity, (_key, now, before) => {
-    if (now !== undefined) engine.setIdentity({ id: now.id, labels: labelsOfMap(now.securityLabels) });
-    else if (before !== undefined) engine.deleteIdentity(before.id);
+    const id = (now ?? before)!.id;
+    // Reserved numbers mean what they mean, whatever an object says.
+    if (scopeOf(id) === 'reserved') return;
+    if (now === undefined) engine.deleteIdentity(id);
+    else engine.setIdentity({ id, labels: labelsOfMap(now.securityLabels) });
   });
   follow(tables.CiliumCIDRGroup, (key, now) => engine.setPrefixSet(cidrGroupSet(key), now?.externalCIDRs ?? []));
   follow(tables.CiliumEndpoint, (key, now) => {
@@ -42,8 +45,9 @@ export function feedPolicies(tables: Tables, engine: PolicyEngine, changed: () =
   };
   follow(tables.Service, service);
   follow(tables.EndpointSlice, (_key, now, before) => {
-    const { serviceName, metadata } = (now ?? before)!;
-    if (serviceName !== undefined) service(`${metadata.namespace}/${serviceName}`);
+    // It may have been another Service's before.
+    for (const slice of new Set([before, now]))
+      if (slice?.serviceName !== undefined) service(`${slice.metadata.namespace}/${slice.serviceName}`);
   });
   follow(tables.NetworkPolicy, policy);
   follow(tables.CiliumNetworkPolicy, policy);

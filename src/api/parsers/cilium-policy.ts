@@ -17,7 +17,7 @@ import {
   string,
 } from '../schema/index.ts';
 import { endpointSelector } from './endpoint-selector.ts';
-import { members, type ReadPeers, solePeers } from './policy-peers.ts';
+import { countOf, members, type ReadPeers, solePeers } from './policy-peers.ts';
 import { icmpField, MAX_PORTS } from './policy-ports.ts';
 import { denyPortRule, portRule } from './port-rule.ts';
 
@@ -51,6 +51,7 @@ function trafficRule(direction: Direction, verdict: 'allow' | 'deny'): Schema<Re
   const element: Schema<ReadTraffic> = map(fields, (read, context) => {
     const peers = solePeers(
       new Map(names.flatMap((name) => (read[name] === undefined ? [] : [[name, read[name] as ReadPeers]]))),
+      verdict,
       context,
     );
     const toPorts = read.toPorts as TrafficRule['toPorts'];
@@ -72,28 +73,38 @@ function trafficRule(direction: Direction, verdict: 'allow' | 'deny'): Schema<Re
       ...(mode === undefined ? {} : { authentication: mode }),
     };
   });
-  return verdict === 'allow' ? allowingOnlyWhatIsKnown(element) : element;
+  return withUnknownFields(element, verdict);
 }
 
 const NOBODY: ReadPeers = { kind: 'endpoints', selectors: [] };
+const EVERYBODY: ReadPeers = { kind: 'entities', entities: ['all'] };
 
 /**
- * An API server may have newer CustomResourceDefinitions than we know, and what a field that we do not know takes away would be
- * allowed without it. (Without it, what denies denies more.)
+ * An API server may have newer CustomResourceDefinitions than we know. What a field that we do not know takes away would be allowed
+ * without it, so its element allows nothing; what denies denies more without it, also where the field is all that it has.
  */
-function allowingOnlyWhatIsKnown(element: Schema<ReadTraffic>): Schema<ReadTraffic> {
+function withUnknownFields(element: Schema<ReadTraffic>, verdict: 'allow' | 'deny'): Schema<ReadTraffic> {
   return (raw, context) => {
     const before = context.unknownFields;
     const errors = context.errors;
     const read = element(raw, context);
     if (context.unknownFields === before || context.errors !== errors) return read;
+    const outcome = verdict === 'allow' ? 'allows nothing' : 'denies all that they may be about';
     context.warning(
       'UnknownField',
-      'has fields that are not known here, so it allows nothing',
+      `has fields that are not known here, so it ${outcome}`,
       'remove them, or upgrade Sluice',
     );
-    return { ...read, peers: NOBODY };
+    return verdict === 'allow' ? { ...read, peers: NOBODY } : denyingAll(read);
   };
+}
+
+/** Where nothing that is known says whom it denies, or at which ports, it is everybody, and all of them. */
+function denyingAll({ peers, toPorts, ...rest }: ReadTraffic): ReadTraffic {
+  const ports = toPorts.some((one) => one.ports.length === 0) ? [] : toPorts;
+  const isNobody = peers === undefined ? ports.length + rest.icmps.length === 0 : countOf(peers) === 0;
+  const others = isNobody ? EVERYBODY : peers;
+  return { ...rest, toPorts: ports, ...(others === undefined ? {} : { peers: others }) };
 }
 
 /** `icmps` without fields would read as no `icmps` at all, which is all of IP. */

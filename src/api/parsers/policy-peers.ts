@@ -140,7 +140,11 @@ export function countOf(peers: ReadPeers): number {
 }
 
 /** The one member of an element that names somebody; or one that names nobody; undefined where none was written. */
-export function solePeers(read: ReadonlyMap<string, ReadPeers>, context: Context): ReadPeers | undefined {
+export function solePeers(
+  read: ReadonlyMap<string, ReadPeers>,
+  verdict: 'allow' | 'deny',
+  context: Context,
+): ReadPeers | undefined {
   const filled = [...read].filter(([, peers]) => countOf(peers) > 0);
   if (filled.length > 1)
     context.error(
@@ -152,7 +156,7 @@ export function solePeers(read: ReadonlyMap<string, ReadPeers>, context: Context
   if (filled[0] !== undefined && peers?.kind === 'groups')
     context.warning(
       'Unsupported',
-      'is not looked up at any cloud provider, so nobody is in it',
+      `is not looked up at any cloud provider, so ${verdict === 'allow' ? 'nobody is in it' : 'anybody may be in it, and is denied'}`,
       'write networks instead',
       [filled[0][0]],
     );

@@ -88,6 +88,16 @@ describe('label filter', () => {
     assert.equal(keeps('!container:app', 'app', 'container'), false);
   });
 
+  it('leaves in where a pod is and who it runs as, whatever the patterns are', () => {
+    const pod = { labels: { app: 'a' }, namespace: 'shop', namespaceLabels: { team: 'a' }, cluster: 'c' };
+    for (const patterns of ['!io\\.kubernetes\\.pod\\.namespace !io\\.cilium\\..* !app', '!.*'])
+      assert.deepEqual(podLabels(pod, new LabelFilter(patterns)), [
+        'k8s:io.cilium.k8s.policy.cluster=c',
+        'k8s:io.cilium.k8s.policy.serviceaccount=default',
+        'k8s:io.kubernetes.pod.namespace=shop',
+      ]);
+  });
+
   it('is not told what a pod’s namespace is by the pod', () => {
     const forged = { 'io.kubernetes.pod.namespace': 'kube-system', 'io.cilium.k8s.policy.serviceaccount': 'root' };
     const labels = podLabels(

@@ -1,5 +1,5 @@
 import type { LabelFilter } from './label-filter.ts';
-import type { Label, Labels } from './labels.ts';
+import { type Label, type Labels, makeLabels } from './labels.ts';
 
 /** Labels that the mesh adds to a pod's own, by which policies name namespaces, service accounts and clusters. */
 export const NAMESPACE_LABEL = 'io.kubernetes.pod.namespace';
@@ -16,16 +16,20 @@ export interface PodFacts {
   readonly cluster: string;
 }
 
-/** The labels that a pod's identity is made of. What the mesh adds wins over a pod's label of that name, and is never filtered out. */
+/**
+ * The labels that a pod's identity is made of. What the mesh adds wins over a pod's label of that name. Its namespace, service account and
+ * cluster are never filtered out: what selects by them would select nobody, and no policy would hold.
+ */
 export function podLabels(pod: PodFacts, filter: LabelFilter): Labels {
   const own: Label[] = [];
-  const add = (key: string, value: string) => own.push({ source: 'k8s', key, value });
+  const add = (key: string, value: string, to = own) => to.push({ source: 'k8s', key, value });
   for (const [key, value] of Object.entries(pod.labels)) if (!isOurs(key)) add(key, value);
   for (const [key, value] of Object.entries(pod.namespaceLabels)) add(NAMESPACE_LABELS_PREFIX + key, value);
-  add(NAMESPACE_LABEL, pod.namespace);
-  add(SERVICE_ACCOUNT_LABEL, pod.serviceAccount ?? 'default');
-  add(CLUSTER_LABEL, pod.cluster);
-  return filter.apply(own);
+  const kept = own.filter((label) => filter.keeps(label));
+  add(NAMESPACE_LABEL, pod.namespace, kept);
+  add(SERVICE_ACCOUNT_LABEL, pod.serviceAccount ?? 'default', kept);
+  add(CLUSTER_LABEL, pod.cluster, kept);
+  return makeLabels(kept);
 }
 
 function isOurs(key: string): boolean {

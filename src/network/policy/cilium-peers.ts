@@ -36,7 +36,7 @@ export function peersOfRule(peers: Peers, scope: Scope): 'any' | Peer[] {
         except: [],
       }));
     case 'groups':
-      // Addresses of a cloud's security groups, which nobody tells us: nobody.
+      // Addresses of a cloud's security groups, which nobody tells us: nobody, where they are allowed.
       return [];
   }
 }

@@ -1,4 +1,4 @@
-import type { PolicyRule, TrafficRule } from '../../api/index.ts';
+import type { Peers, PolicyRule, TrafficRule } from '../../api/index.ts';
 import { peersOfRule, scopedSelector, subjectSelector } from './cilium-peers.ts';
 import { portMatches } from './cilium-ports.ts';
 import type { PolicyObject } from './policy-engine-types.ts';
@@ -70,6 +70,12 @@ function grantsOf(element: TrafficRule, verdict: 'allow' | 'deny', path: string,
   if (element.peers === undefined && ports === undefined) return [];
   // Mutual authentication is nothing that anybody here could vouch for: what asks for it is not allowed.
   if (element.authentication === 'required' || element.authentication === 'test-always-fail') return [];
-  const peers = element.peers === undefined ? 'any' : peersOfRule(element.peers, scope);
+  // Who is in a cloud's groups nobody tells us: nobody is allowed for it, and anybody may be whom it denies.
+  const isAnybody = element.peers === undefined || (verdict === 'deny' && hasGroups(element.peers));
+  const peers = isAnybody ? 'any' : peersOfRule(element.peers as Peers, scope);
   return [{ verdict, peers, ...(ports === undefined ? {} : { ports }), ref: ref(path) }];
+}
+
+function hasGroups(peers: Peers): boolean {
+  return peers.kind === 'groups' && peers.groups.length > 0;
 }

@@ -63,6 +63,9 @@ describe('nodes of the cluster', () => {
     const networking = { addressing: [{ ipv4: '10.1.1.7', ipv6: 'fd00:1:1::7' }], node: '192.0.2.2' };
     assert.deepEqual(endpointEntries(endpoint({ networking }), 'vxlan'), []);
     const whole = endpoint({ networking, identity: { id: 300, labels: [] } });
+    for (const id of [1, 2, 6, 7, 9, 255, 2 ** 24, 2 ** 25])
+      assert.deepEqual(endpointEntries(endpoint({ networking, identity: { id, labels: [] } }), 'direct'), [], `${id}`);
+    assert.equal(endpointEntries(endpoint({ networking, identity: { id: 5, labels: [] } }), 'direct').length, 2);
     const rest = { identity: 300, source: 'endpoint', pod: { namespace: 'shop', name: 'web' } };
     assert.deepEqual(endpointEntries(whole, 'vxlan'), [
       { prefix: '10.1.1.7/32', ...rest, way: 'tunnel', tunnelEndpoint: '192.0.2.2' },

@@ -1,6 +1,6 @@
 import type { CiliumEndpoint, CiliumNode } from '../../api/index.ts';
 import { formatIp, parseIp } from '../../lib/ip-address.ts';
-import { parsePrefix, reserved } from '../identity/index.ts';
+import { parsePrefix, reserved, scopeOf } from '../identity/index.ts';
 import type { PrefixEntry } from './ipcache.ts';
 import type { ClusterNode, Routing } from './node.ts';
 
@@ -40,10 +40,11 @@ export function podCidrEntries(node: ClusterNode, routing: Routing): PrefixEntry
   return node.podCidrs.map((prefix) => ({ prefix, identity: reserved.unmanaged, source: 'node', ...way }));
 }
 
-/** What ipcache says of another node's endpoint; nothing until it has an identity. */
+/** What ipcache says of another node's endpoint; nothing until it has an identity, and one that endpoints may have: none is a node. */
 export function endpointEntries({ metadata, status }: CiliumEndpoint, routing: Routing): PrefixEntry[] {
   const { identity, networking } = status;
   if (identity === undefined || networking === undefined || status.state === 'disconnected') return [];
+  if (!ofEndpoints.has(identity.id) && !['cluster', 'remote-cluster'].includes(scopeOf(identity.id))) return [];
   const addresses = networking.addressing.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
   return addresses.flatMap((text) => {
     const ip = text === undefined ? undefined : parseIp(text);
@@ -59,6 +60,13 @@ export function endpointEntries({ metadata, status }: CiliumEndpoint, routing: R
     ];
   });
 }
+
+const ofEndpoints: ReadonlySet<number> = new Set([
+  reserved.unmanaged,
+  reserved.health,
+  reserved.init,
+  reserved.ingress,
+]);
 
 /** `10.0.0.1/32` */
 export const hostPrefix = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`;
