@@ -41,6 +41,8 @@ export interface LabNode {
   kill(): Promise<void>;
   /** Starts the agent again, as a supervisor would. */
   start(...args: string[]): Promise<void>;
+  /** Starts it and kills it (-9) after so many ms, wherever it is by then: at its start, or in the middle of something. */
+  startFor(ms: number): Promise<void>;
 }
 
 export interface PodOptions {
@@ -257,6 +259,13 @@ async function startNode(name: string, netns: Netns, lab: LabNetwork, context: N
     },
     async start(...more) {
       node.program = await start(...more);
+    },
+    async startFor(ms) {
+      const killed = ['--signal=KILL', `${ms / 1000}`, 'nsenter', ...args];
+      await startProgram('timeout', killed, /^Ready after/m).then(
+        ({ ended }) => ended,
+        () => {},
+      );
     },
   };
   return node;

@@ -53,9 +53,16 @@ export class KernelPicture {
     return this.#dump('pinned', join(this.#node.bpffs, map));
   }
 
+  /** @param id as the map of maps has it */
+  isEmpty(id: number): boolean {
+    return this.#dump('id', `${id}`).length === 0;
+  }
+
+  delete(map: string, key: readonly string[]): void {
+    bpftool('map', 'delete', 'pinned', join(this.#node.bpffs, map), 'key', ...key);
+  }
   empty(map: string): void {
-    for (const { key } of this.entries(map))
-      bpftool('map', 'delete', 'pinned', join(this.#node.bpffs, map), 'key', ...key);
+    for (const { key } of this.entries(map)) this.delete(map, key);
   }
   emptyPolicies(): void {
     for (const { map } of this.#policies())

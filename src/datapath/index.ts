@@ -56,6 +56,7 @@ export {
   type MapEntry,
   MapReconciler,
   MapStage,
+  type MapState,
   mapEntry,
   type ReconcileReport,
   type Stage,

@@ -48,8 +48,8 @@ export class AddressStage implements Stage {
   check(): Generator<void, number> {
     return this.#map.check();
   }
-  get reconciler() {
-    return this.#map.reconciler;
+  states() {
+    return this.#map.states();
   }
 
   #set(owner: Owner, value: LocalAddress, addresses: readonly string[]): void {

@@ -34,9 +34,10 @@ const counters = [
 /** The maps that the agent writes, what others changed in the kernel, and endpoints. */
 export function observeDatapath(meter: Meter, { state, maps, manager, upkeep }: ObservedDatapath): void {
   function* numbers(): Generator<MapNumbers> {
-    for (const one of state.reconcilers()) {
+    const ofPolicies = new Set<unknown>(state.policies.reconcilers());
+    for (const one of state.states()) {
       const { size, pressure, refused, errors, mended } = one;
-      yield { name: one.map.name, size, pressure, refused, errors, mended };
+      if (!ofPolicies.has(one)) yield { name: one.map.name, size, pressure, refused, errors, mended };
     }
     const { entries, pressure, refused, errors, mended, size } = state.policies;
     yield { name: 'policy', size: entries, pressure, refused, errors, mended };

@@ -60,7 +60,7 @@ export function datapathView(parts: ViewedParts): DatapathView {
       byId: (id) => (host?.endpoint.id === id ? host : manager.byId(id)),
     },
     nodes: () => peers.nodes(),
-    reconcilers: () => [...state.reconcilers(), ...state.policies.reconcilers()],
+    reconcilers: () => state.states(),
     policyMap: (hostIfindex) => state.policyOf(hostIfindex),
     policyRevision: () => state.revision,
     interfaceName: (index) => netlink.links.find(index)?.name,

@@ -133,8 +133,8 @@ export class EndpointStage implements Stage {
   check(): Generator<void, number> {
     return this.#map.check();
   }
-  get reconciler() {
-    return this.#map.reconciler;
+  states() {
+    return this.#map.states();
   }
   faults(): Fault[] {
     return Array.from(this.#waiting, (ifindex) => this.#placed.get(ifindex)?.fault).filter((one) => one !== undefined);

@@ -1,8 +1,21 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Bpf, type DatapathMaps, type Kernel, openBpf, openKernel } from '../../datapath/index.ts';
+import {
+  type Bpf,
+  CollectionEntries,
+  type DatapathMaps,
+  type Kernel,
+  MapStage,
+  mapEntry,
+  openBpf,
+  openKernel,
+} from '../../datapath/index.ts';
 import { Pins } from '../../datapath/maps/pins.ts';
+import { TypedMap } from '../../datapath/maps/typed-map.ts';
+import { MapType } from '../../datapath/sys/bpf-calls.ts';
 import { EndpointFlag } from '../../gen/abi.ts';
+import { u32 } from '../../lib/layout.ts';
+import { Store } from '../../store/index.ts';
 import { contents, endpoint, policy, TestMaps, Told, take, World, worldStep } from './testing/kernel-world.ts';
 import { Crash, WatchedBpf } from './testing/watched-bpf.ts';
 
@@ -238,6 +251,67 @@ describe('what the kernel is told', () => {
       assert.deepEqual(next.state.faults(), []);
       assert.deepEqual(contents(own, next), rebuilt(next.told));
     });
+
+  for (const [what, other] of [
+    ['larger', { endpoints: 128, local_addresses: 128, ipcache4: 128, ipcache6: 128, policies: 64, policy: 128 }],
+    ['smaller', { endpoints: 32, local_addresses: 32, ipcache4: 32, ipcache6: 32, policies: 16, policy: 32 }],
+  ] as const)
+    it(`is the same in maps of other sizes after a restart: ${what}`, () => {
+      const first = maps.open(bpf, kernel);
+      const told = new Told();
+      for (const number of [1, 2, 3]) told.endpoints.set(1000 + number, endpoint(number, number, 400 + number));
+      for (const app of [1, 2]) told.policies.set(app, policy(app, app));
+      const before = contents(first, new World(first, told));
+      const second = maps.open(bpf, kernel, other, first.directory);
+      assert.deepEqual(second.replaced.map(({ map, copied }) => [map, copied]).sort(), [
+        ['endpoints', 3],
+        ['ipcache4', 5],
+        ['ipcache6', 3],
+        ['local_addresses', 7],
+        ['policies', 3],
+      ]);
+      const world = new World(second, told);
+      second.finishReplacing();
+      assert.deepEqual(contents(second, world), before);
+      assert.equal(world.check(), 0);
+      const { policyId } = second.endpoints.get(1001)!;
+      assert.equal(second.policies.get(policyId)!.maxEntries, other.policy);
+      assert.deepEqual(world.state.faults(), []);
+    });
+
+  it('has room for maps of others, which point at endpoints', () => {
+    const own = maps.open(bpf, kernel);
+    const fd = bpf.createMap({ type: MapType.hash, name: 'ports', keySize: 4, valueSize: 4, maxEntries: 2 });
+    try {
+      // All that such a map needs: what there is, an entry of each, and a place among the stages.
+      const store = new Store({ schedule: () => {} });
+      const ports = store.table<{ port: number; endpoint: number }>('ports');
+      const wanted = store.derive(ports, {
+        name: 'ports.entries',
+        map: (_fetch, { port, endpoint: index }) => [mapEntry(u32, port, index)],
+      });
+      const map = new TypedMap(bpf, 'ports', fd, u32, u32);
+      const stage = new MapStage(map, new CollectionEntries(wanted, u32));
+      const world = new World(own, new Told(), [stage]);
+      const open = (port: number, index: number) => ports.set(`${port}`, { port, endpoint: index });
+      open(80, 1001);
+      store.flush();
+      world.set(endpoint(1, 1, 401));
+      assert.deepEqual([...map.entries()], [[80, 1001]]);
+      map.set(80, 7);
+      assert.equal(world.check(), 1);
+      assert.deepEqual([...map.entries()], [[80, 1001]]);
+      for (const port of [81, 82]) open(port, 1001);
+      store.flush();
+      world.state.apply();
+      const { name, maxEntries } = map;
+      const state = world.state.states().find((one) => one.map.name === name);
+      assert.deepEqual([state?.size, state?.refused, state?.errors, state?.mended], [maxEntries, 1, 1, 1]);
+      assert.match(world.state.faults()[0]?.message ?? '', /^map ports: update: E2BIG/);
+    } finally {
+      kernel.close(fd);
+    }
+  });
 
   it('never has a generation again that a connection may have been allowed under, over a restart too', () => {
     const own = maps.open(bpf, kernel);

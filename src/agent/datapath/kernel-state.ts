@@ -1,4 +1,4 @@
-import { type DatapathMaps, Stages } from '../../datapath/index.ts';
+import { type DatapathMaps, type MapState, type Stage, Stages } from '../../datapath/index.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Endpoint } from '../../network/endpoint/index.ts';
 import { reserved } from '../../network/identity/index.ts';
@@ -23,13 +23,15 @@ export interface KernelStateOptions {
   readonly proxyPort: number;
   /** Who nodes are. */
   readonly nodes?: Pick<FollowedNodes, 'prepare' | 'settle'>;
+  /** Maps of others, whose entries may point at endpoints and addresses: filled after these, drained before them. */
+  readonly further?: readonly Stage[];
 }
 
 /**
  * What the kernel's maps should say of endpoints, addresses and policies, and the one order in which they are told: nothing passes
  * that no policy allows, and nothing is dropped that one does, at any moment in between. A change costs what it touches. The stages:
  * entries of policies and who is behind which prefix, in up to three steps of the engine; then endpoints, which point at
- * policies; then addresses, which point at endpoints.
+ * policies; then addresses, which point at endpoints; then whatever else there is.
  */
 export class KernelState {
   readonly policies: PolicyMapsWriter;
@@ -47,7 +49,7 @@ export class KernelState {
   #revision = 0;
 
   /** @throws Fault where the maps cannot be read */
-  constructor({ maps, engine, ipcache, audit, proxyPort, nodes }: KernelStateOptions) {
+  constructor({ maps, engine, ipcache, audit, proxyPort, nodes, further = [] }: KernelStateOptions) {
     this.#engine = engine;
     this.#ipcache = ipcache;
     this.#nodes = nodes;
@@ -57,7 +59,7 @@ export class KernelState {
     this.#endpoints = new EndpointStage(maps.endpoints, this.policies, audit);
     this.#addresses = new AddressStage(maps.localAddresses);
     this.#rules = new Stages([this.#policyStage, this.#prefixes]);
-    this.#stages = new Stages([this.#rules, this.#endpoints, this.#addresses]);
+    this.#stages = new Stages([this.#rules, this.#endpoints, this.#addresses, ...further]);
   }
 
   /** Of the rules that the maps stand for. */
@@ -141,15 +143,12 @@ export class KernelState {
 
   /** What is not as it should be. */
   faults(): Fault[] {
-    return [
-      ...this.reconcilers().flatMap(({ fault }) => fault ?? []),
-      ...this.policies.faults(),
-      ...this.#endpoints.faults(),
-    ];
+    return [...this.states().flatMap(({ fault }) => fault ?? []), ...this.#endpoints.faults()];
   }
 
-  reconcilers() {
-    return [this.#endpoints.reconciler, this.#addresses.reconciler, ...this.#prefixes.reconcilers()] as const;
+  /** Of every map that is written, those of policies included. */
+  states(): readonly MapState[] {
+    return this.#stages.states();
   }
 
   /** Number of the map with an endpoint's policy. */

@@ -38,9 +38,13 @@ export class PolicyMapStock {
   get size(): number {
     return this.#ready.length;
   }
+  /** Numbers of those that can be taken. */
+  ready(): number[] {
+    return this.#ready.map(({ id }) => id);
+  }
   /** Numbers of all that are ready, being made or being taken away. */
   ids(): number[] {
-    return [...this.#ready.map(({ id }) => id), ...this.#making, ...this.#leaving];
+    return [...this.ready(), ...this.#making, ...this.#leaving];
   }
 
   start(log: Log): void {

@@ -135,7 +135,7 @@ export class PolicyMapsWriter {
       mended += added + changed + removed;
     }
     yield;
-    for (const id of this.spare()) mended += this.#reinstate(id);
+    for (const id of [...this.spare(), ...this.stock.ready()]) mended += this.#reinstate(id);
     const ours = new Set([
       ...Array.from(this.#held.values(), ({ id }) => id),
       ...this.spare(),
@@ -165,9 +165,6 @@ export class PolicyMapsWriter {
   mapOf(subject: SubjectPolicy): MapReconciler<PolicyKey, PolicyValue> | undefined {
     return this.#held.get(subject)?.map;
   }
-  faults(): Fault[] {
-    return [...this.#held.values()].flatMap(({ map }) => map.fault ?? []);
-  }
   reconcilers(): MapReconciler<PolicyKey, PolicyValue>[] {
     return Array.from(this.#held.values(), ({ map }) => map);
   }
@@ -190,7 +187,7 @@ export class PolicyMapsWriter {
   }
   /** Of the fullest: 1 is full. */
   get pressure(): number {
-    return Math.max(0, ...Array.from(this.#held.values(), ({ map }) => map.pressure));
+    return Math.max(0, ...this.reconcilers().map(({ pressure }) => pressure));
   }
 
   #create(entries: readonly Pair[]): Omit<Held, 'users'> {

@@ -32,4 +32,7 @@ export class PolicyStage implements Stage {
   check(): Generator<void, number> {
     return this.#writer.check(this.#isCurrent);
   }
+  states() {
+    return this.#writer.reconcilers();
+  }
 }

@@ -8,18 +8,16 @@ type Key = Ipcache4Key;
 /** Who is behind which prefix, as the two ipcache maps have it. It is told changes, as the caller knows when each may be written. */
 export class PrefixStage implements Stage {
   readonly #families: Readonly<Record<4 | 6, PrefixEntries>>;
-  readonly #maps: readonly MapStage<Key, IpcacheValue>[];
   readonly #stages: Stages;
 
   constructor({ ipcache4, ipcache6 }: Pick<DatapathMaps, 'ipcache4' | 'ipcache6'>, ipcache: Ipcache) {
     this.#families = { 4: new PrefixEntries(ipcache, 4), 6: new PrefixEntries(ipcache, 6) };
     // The longest come first and go last: an address is never, for a moment, of a network that it is not of in the end.
     const removalOrder = (a: Key, b: Key) => a.prefixlen - b.prefixlen;
-    this.#maps = [
+    this.#stages = new Stages([
       new MapStage(ipcache4, this.#families[4], { removalOrder }),
       new MapStage(ipcache6, this.#families[6], { removalOrder }),
-    ];
-    this.#stages = new Stages(this.#maps);
+    ]);
   }
 
   /** Changes of the ipcache that the next `fill` writes. */
@@ -36,8 +34,8 @@ export class PrefixStage implements Stage {
   check(): Generator<void, number> {
     return this.#stages.check();
   }
-  reconcilers() {
-    return this.#maps.map(({ reconciler }) => reconciler);
+  states() {
+    return this.#stages.states();
   }
 }
 

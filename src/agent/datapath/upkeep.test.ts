@@ -85,8 +85,8 @@ describe('upkeep', () => {
     const metrics = startMetrics();
     try {
       const map = { map: { name: 'ipcache4' }, size: 3, pressure: 0.75, refused: 1, errors: 2, mended: 4 };
-      const policies = { entries: 20, pressure: 0.5, refused: 6, errors: 7, mended: 8, size: 2 };
-      const state = { reconcilers: () => [map], policies } as unknown as KernelState;
+      const policies = { entries: 20, pressure: 0.5, refused: 6, errors: 7, mended: 8, size: 2, reconcilers: () => [] };
+      const state = { states: () => [map], policies } as unknown as KernelState;
       const manager = { values: () => [].values() };
       observeDatapath(metrics.meter, {
         ...{ state, manager, maps: { policies: { name: 'policies', maxEntries: 8 } } as never },

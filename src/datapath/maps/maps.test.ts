@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
-import { Abi, Direction, PolicyVerdict } from '../../gen/abi.ts';
+import { Abi, conntrackEntry, Direction, PolicyVerdict } from '../../gen/abi.ts';
 import { bytes, type Layout, u32, u64 } from '../../lib/layout.ts';
 import { type Bpf, MapFlag, MapType } from '../sys/bpf-calls.ts';
 import { openKernel } from '../sys/kernel.ts';
@@ -139,21 +139,34 @@ describe('maps', () => {
     first.endpoints.set(7, endpoint(42));
     first.ipcache4.set({ prefixlen: 24, address: Uint8Array.of(10, 0, 1, 0) }, ipcacheEntry(300));
     first.policies.create(3, (map) => map.set(policy.key, policy.entry));
-    const second = open({ endpoints: 128, ipcache4: 2048, policies: 32 });
+    const connection = (localPort: number) => ({
+      ...{ local: Uint8Array.of(10, 0, 0, 1), peer: Uint8Array.of(10, 0, 0, 2), localPort, peerPort: 80 },
+      ...{ endpoint: 1, protocol: 6 },
+    });
+    const expiring = (expiresAt: bigint) => {
+      const view = new DataView(new ArrayBuffer(conntrackEntry.size));
+      view.setBigUint64(conntrackEntry.offsets.expiresAt, expiresAt, true);
+      return conntrackEntry.decode(view);
+    };
+    first.conntrack4.set(connection(1), expiring(1n));
+    const second = open({ endpoints: 128, ipcache4: 2048, policies: 32, conntrack4: 2048 });
     assert.deepEqual(second.replaced, [
       { map: 'endpoints', reason: 'max_entries 64 -> 128', copied: 1 },
       { map: 'ipcache4', reason: 'max_entries 1024 -> 2048', copied: 1 },
       { map: 'policies', reason: 'max_entries 16 -> 32', copied: 1 },
+      { map: 'conntrack4', reason: 'max_entries 4096 -> 2048', copied: 1 },
     ]);
     assert.deepEqual(second.policies.get(3)?.get(policy.key), policy.entry);
     assert.deepEqual(second.endpoints.get(7), endpoint(42));
     assert.equal(second.ipcache4.get({ prefixlen: 24, address: Uint8Array.of(10, 0, 1, 0) })?.identity, 300);
     // Written by programs that are still attached with the old map.
-    first.endpoints.set(8, endpoint(43));
-    first.endpoints.set(7, endpoint(1));
+    first.conntrack4.set(connection(2), expiring(2n));
+    first.conntrack4.set(connection(1), expiring(3n));
+    second.endpoints.delete(7);
     second.finishReplacing();
-    assert.deepEqual(second.endpoints.get(8), endpoint(43));
-    assert.deepEqual(second.endpoints.get(7), endpoint(42), 'what is in the new one is newer');
+    assert.equal(second.conntrack4.get(connection(2))?.expiresAt, 2n);
+    assert.equal(second.conntrack4.get(connection(1))?.expiresAt, 1n, 'what is in the new one is newer');
+    assert.equal(second.endpoints.get(7), undefined, 'what the agent has removed since stays away');
   });
 
   it('a ring buffer of any size is one that the kernel can make, and the same the next time', () => {

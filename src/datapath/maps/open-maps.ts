@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Abi } from '../../gen/abi.ts';
 import { Fault } from '../../lib/fault.ts';
 import { u32 } from '../../lib/layout.ts';
-import { type Bpf, type BpfObject, LoadError, type MapInfo } from '../sys/bpf-calls.ts';
+import { type Bpf, type BpfObject, LoadError, type MapInfo, MapType } from '../sys/bpf-calls.ts';
 import { errnoName, type Kernel } from '../sys/kernel-calls.ts';
 import { type MapSizes, typedMaps } from './definitions.ts';
 import { copyMap, isCopied } from './migrate.ts';
@@ -25,7 +25,8 @@ export interface DatapathMaps extends ReturnType<typeof typedMaps> {
   readonly replaced: readonly Replacement[];
   /**
    * To be called once the programs that use these maps are in force: brings over what the old programs wrote meanwhile into maps
-   * that were replaced, and takes away pins of maps that there are no longer.
+   * that were replaced (in those that the agent alone writes, what it has removed since stays away), and takes away pins of maps that
+   * there are no longer.
    */
   finishReplacing(): void;
   /** Closes the descriptors; the pins stay. */
@@ -88,7 +89,7 @@ export function openMaps(bpf: Bpf, kernel: Kernel, options: OpenMapsOptions): Da
       finishReplacing: () => {
         for (const [name, { fd }] of old) {
           const target = fds.get(name) as number;
-          copy(fd, target);
+          if (bpf.mapInfo(fd).type === MapType.lruHash) copy(fd, target);
           kernel.close(fd);
         }
         old.clear();

@@ -116,6 +116,13 @@ describe('programs', function () {
         assert.equal(attachments.prune(wanted, [one, two]).length, 0);
         assert.notEqual(attachments.programId(one, 'to_pod'), undefined);
         assert.equal(attachments.programId(two, 'to_pod'), undefined);
+        assert.equal(attachments.isInForce(one, 'to_pod'), true);
+        assert.equal(attachments.isInForce(two, 'to_pod'), false);
+        const next = load(mode).attachments;
+        if (mode === 'clsact') next.attach(one, 'from_pod');
+        assert.equal(next.isInForce(one, 'to_pod'), false, "the former process's program");
+        next.attach(one, 'to_pod');
+        assert.equal(next.isInForce(one, 'to_pod'), true);
       });
     });
   }

@@ -18,4 +18,4 @@ export { type Desired, DesiredEntries } from './desired.ts';
 export { MapReconciler, type ReconcileOptions, type ReconcileReport } from './map-reconciler.ts';
 export { MapStage } from './map-stage.ts';
 export { samePolicyEntry } from './same-policy-entry.ts';
-export { type Stage, Stages } from './stages.ts';
+export { type MapState, type Stage, Stages } from './stages.ts';

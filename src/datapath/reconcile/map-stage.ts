@@ -44,4 +44,7 @@ export class MapStage<K, V> implements Stage {
   check(): Generator<void, number> {
     return this.reconciler.check(this.#desired);
   }
+  states() {
+    return [this.reconciler];
+  }
 }

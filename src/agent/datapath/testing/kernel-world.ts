@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import fc from 'fast-check';
 import { type CiliumNetworkPolicy, parseObject } from '../../../api/index.ts';
-import { type Bpf, type DatapathMaps, type Kernel, openMaps, removePins } from '../../../datapath/index.ts';
+import { type Bpf, type DatapathMaps, type Kernel, openMaps, removePins, type Stage } from '../../../datapath/index.ts';
 import type { Endpoint } from '../../../network/endpoint/index.ts';
 import { PolicyEngine, type SubjectPolicy } from '../../../network/policy/index.ts';
 import { Ipcache } from '../../../network/routing/index.ts';
@@ -60,10 +60,10 @@ export class World {
   readonly #subjects = new Map<number, SubjectPolicy>();
 
   /** Takes over what the maps hold, as a process that starts. */
-  constructor(maps: DatapathMaps, told = new Told()) {
+  constructor(maps: DatapathMaps, told = new Told(), further: readonly Stage[] = []) {
     this.told = told;
     const { engine, ipcache } = this;
-    this.state = new KernelState({ maps, engine, ipcache, audit: false, proxyPort: 0 });
+    this.state = new KernelState({ maps, engine, ipcache, audit: false, proxyPort: 0, further });
     for (let i = 0; i < 6; i++)
       this.engine.setIdentity({
         id: 300 + i,
