@@ -45,6 +45,8 @@ export class NodeNetwork {
     const isThere = device?.index === this.#tunnel.link && device.isUp;
     if (thorough || !isThere || this.#text() !== before)
       this.#tunnel = setUpTunnel(this.#netlink, this.#options, this.#devices, this.#mtu);
+    // Its address is one of the node's.
+    if (!isThere) this.#devices = readNodeDevices(this.#netlink, this.#options.devices);
     return this.#text() !== before;
   }
 

@@ -135,7 +135,12 @@ export class PolicyMapsWriter {
       mended += added + changed + removed;
     }
     yield;
-    for (const id of [...this.spare(), ...this.stock.ready()]) mended += this.#reinstate(id);
+    for (const id of [...this.spare(), ...this.stock.ready()]) {
+      if (this.#reinstate(id) === 0) continue;
+      mended++;
+      // Each waits for all processors.
+      yield;
+    }
     const ours = new Set([
       ...Array.from(this.#held.values(), ({ id }) => id),
       ...this.spare(),

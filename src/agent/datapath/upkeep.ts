@@ -10,7 +10,10 @@ export interface Check {
 
 export interface UpkeepOptions {
   readonly checks: readonly Check[];
-  /** ms from the end of one round to the next; longer where a round takes long, so that it takes at most a fiftieth of a processor. 0: never. */
+  /**
+   * ms from the end of one round to the next; longer where a round that found nothing takes long, so that looking takes at most a
+   * fiftieth of a processor. 0: never.
+   */
   readonly interval: number;
   /** Before each part of a check: brings all that is wanted into force. */
   readonly apply: () => void;
@@ -90,6 +93,10 @@ export class Upkeep {
     }
   }
 
+  #sum(): number {
+    return [...this.#mended.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   #count(what: string, mended: number): void {
     if (mended === 0) return;
     this.#mended.set(what, (this.#mended.get(what) ?? 0) + mended);
@@ -99,7 +106,12 @@ export class Upkeep {
   #schedule(delay: number): void {
     if (this.#options.interval === 0 || this.#closed) return;
     this.#timer = setTimeout(() => {
-      this.#running = this.round().then((busy) => this.#schedule(Math.max(this.#options.interval, busy / share)));
+      const before = this.#sum();
+      this.#running = this.round().then((busy) => {
+        const { interval } = this.#options;
+        // Where one thing was wrong, others may be.
+        this.#schedule(this.#sum() > before ? interval : Math.max(interval, busy / share));
+      });
     }, delay);
     this.#timer.unref();
   }
