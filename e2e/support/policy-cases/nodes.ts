@@ -2,6 +2,7 @@ import type { PolicyCase } from '../policy-cases.ts';
 import { clusterwide, OUTSIDE_BLOCKS, ports } from './words.ts';
 
 const firstNode = { matchLabels: { 'kubernetes.io/hostname': 'node-0' } };
+const secondNode = { matchLabels: { 'kubernetes.io/hostname': 'node-1' } };
 /** With `--host-firewall`. */
 export const nodeCases: readonly PolicyCase[] = [
   {
@@ -46,5 +47,23 @@ export const nodeCases: readonly PolicyCase[] = [
     ],
     allowed: ['node-1 node-0 tcp/8080', 'client node-1 tcp/8080', 'outside server tcp/8080'],
     dropped: ['outside node-0 tcp/8080', 'outside node-1 tcp/8080'],
+  },
+  {
+    title: 'which nodes may come in to a node, by their labels',
+    objects: [clusterwide({ nodeSelector: firstNode, ingress: [{ fromNodes: [secondNode], toPorts: ports('8080') }] })],
+    allowed: ['node-1 node-0 tcp/8080', 'client node-1 tcp/8080', 'outside server tcp/8080'],
+    dropped: ['node-1 node-0 tcp/9090', 'client node-0 tcp/8080', 'far node-0 tcp/8080', 'outside node-0 tcp/8080'],
+  },
+  {
+    title: 'nodes that a node may not go to, by their labels',
+    objects: [
+      clusterwide({
+        nodeSelector: firstNode,
+        egress: [{ toEntities: ['all'] }],
+        egressDeny: [{ toNodes: [secondNode] }],
+      }),
+    ],
+    allowed: ['node-0 outside tcp/8080', 'node-0 far tcp/8080', 'node-1 node-0 tcp/8080', 'client node-1 tcp/8080'],
+    dropped: ['node-0 node-1 tcp/8080'],
   },
 ];

@@ -187,6 +187,18 @@ describe('labels of nodes', () => {
     assert.notEqual(rig.ipcache.get('2001:db8::2/128')?.identity, second, 'that address is no API server’s');
   });
 
+  it('are all that is looked at of nodes, and addresses', () => {
+    const { told } = rig;
+    const spec = { addresses: [{ type: 'InternalIP', ip: '192.0.2.4' }], ipam: { podCIDRs: ['10.1.4.0/24'] } };
+    rig.set({ apiVersion: 'cilium.io/v2', kind: 'CiliumNode', metadata: { name: 'n4' }, spec });
+    assert.equal(rig.told, told);
+    rig.ciliumNode('n4', {}, '192.0.2.44');
+    assert.equal(rig.told, told + 1);
+    rig.ciliumNode('n4', { zone: 'b' }, '192.0.2.44');
+    assert.equal(rig.told, told + 2);
+    assert.equal(rig.ipcache.get('192.0.2.44/32')?.identity, 6);
+  });
+
   it('are gone with their node', () => {
     rig.policy(fromNodes({ matchLabels: { zone: 'b' } }));
     rig.tables.CiliumNode.delete('n3');

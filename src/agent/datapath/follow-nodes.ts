@@ -1,4 +1,5 @@
-import { type CiliumNode, objectKey } from '../../api/index.ts';
+import { type CiliumNode, type KubeObject, objectKey } from '../../api/index.ts';
+import { equal } from '../../lib/equal.ts';
 import { formatIp, parseIp } from '../../lib/ip-address.ts';
 import type { Tables } from '../../mesh/inputs.ts';
 import { makeLabels, NodeIdentities, nodeLabels, remoteNodeLabels, reserved } from '../../network/identity/index.ts';
@@ -43,8 +44,13 @@ export function followNodes(options: FollowNodesOptions): FollowedNodes {
     tables.EndpointSlice.observe((changes) => {
       if (changes.some(({ old, new: now }) => isApiServer(old) || isApiServer(now))) update();
     }),
-    tables.CiliumNode.observe(update),
-    tables.Node.observe(update),
+    tables.CiliumNode.observe((changes) => {
+      if (changes.some(({ old, new: now }) => !says(old, now) || !equal(old?.spec.addresses, now?.spec.addresses)))
+        update();
+    }),
+    tables.Node.observe((changes) => {
+      if (changes.some(({ old, new: now }) => !says(old, now))) update();
+    }),
   ];
   return {
     prepare: () => nodes.prepare(),
@@ -53,6 +59,11 @@ export function followNodes(options: FollowNodesOptions): FollowedNodes {
       for (const stop of stops) stop();
     },
   };
+}
+
+/** Most changes of nodes are of their states. */
+function says(old: KubeObject | undefined, now: KubeObject | undefined): boolean {
+  return old !== undefined && now !== undefined && equal(old.metadata.labels, now.metadata.labels);
 }
 
 function isApiServer(slice: { serviceName?: string; metadata: { namespace?: string } } | undefined): boolean {

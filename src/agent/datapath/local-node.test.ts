@@ -82,6 +82,16 @@ describe('what a node knows and tells of itself', () => {
     });
   });
 
+  it('tells the labels of its Node, once that is there: others see these alone', () => {
+    const { set, told } = start('kubernetes');
+    const labels = () => (told.at(-1)?.metadata as { labels?: object }).labels;
+    assert.equal(labels(), undefined);
+    for (const now of [{ zone: 'a' }, { zone: 'b' }, {}]) {
+      set({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', labels: now } });
+      assert.deepEqual(labels(), now);
+    }
+  });
+
   it('leaves those of its CiliumNode to the operator, and tells what it does with them', async () => {
     const { ipam, set, told } = start('cluster-pool-v2beta', undefined, [ciliumNode(['10.1.0.0/28'])]);
     const last = () => told.at(-1) as { spec: { ipam?: object }; status?: { ipam: object } };
