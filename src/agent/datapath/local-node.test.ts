@@ -84,7 +84,7 @@ describe('what a node knows and tells of itself', () => {
 
   it('tells the labels of its Node, once that is there: others see these alone', () => {
     const { set, told } = start('kubernetes');
-    const labels = () => (told.at(-1)?.metadata as { labels?: object }).labels;
+    const labels = () => (told.at(-1)?.metadata as { labels?: object } | undefined)?.labels;
     assert.equal(labels(), undefined);
     for (const now of [{ zone: 'a' }, { zone: 'b' }, {}]) {
       set({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n', labels: now } });
