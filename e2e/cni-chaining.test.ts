@@ -48,6 +48,12 @@ async function enforces(rig: DatapathRig, node: LabNode, client: Reached, server
   }
 }
 
+/** Whether an answer comes from somebody who listens, or from nobody, but comes. */
+async function isOpen(client: Reached, { addresses }: Reached): Promise<boolean> {
+  const outcomes = await Promise.all(addresses.map((address) => new Traffic(client.netns.path).tcp(address, 9, 300)));
+  return outcomes.every((outcome) => outcome !== 'timeout');
+}
+
 describe('Sluice behind a plugin with a routed veth for each pod (ptp), by libcni', function () {
   this.timeout(180_000);
   const subnets = ['10.9.0.0/24', 'fd09::/64'];
@@ -96,6 +102,15 @@ describe('Sluice behind a plugin with a routed veth for each pod (ptp), by libcn
     assert.deepEqual(names(node.netns), [...before, ...pods.map(({ host }) => host)]);
     const [client, server] = pods as [(typeof pods)[0], (typeof pods)[0]];
     await enforces(rig, node, client, server);
+    // An agent that follows goes on with them, in full from the first packet.
+    rig.write(closed);
+    await until('the policy to be in force', async () => !(await isOpen(client, server)));
+    await node.kill();
+    assert.equal(await isOpen(client, server), false);
+    await node.start();
+    assert.equal(await isOpen(client, server), false);
+    rig.remove('NetworkPolicy', 'closed', 'default');
+    await until('the policy to be gone', () => isOpen(client, server));
     for (const { name, netns } of pods) {
       const checked = await runtime.call('check', 'theirs', netns.path, `default/${name}`);
       assert.equal(checked.status, 0, checked.error);

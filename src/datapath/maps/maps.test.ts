@@ -232,6 +232,29 @@ describe('maps', () => {
     assert.equal(again.policies.get(3), undefined);
   });
 
+  it('policy maps are made and taken away many at once, aside too; what cannot be made leaves nothing', async () => {
+    const { policies } = open();
+    const made = await policies.createEmptyAside([3, 4, 5]);
+    assert.deepEqual(
+      made.map(({ id, map }) => [id, [...map.entries()]]),
+      [3, 4, 5].map((id) => [id, []]),
+    );
+    for (const { id } of made) assert.equal(policies.isInForce(id), true);
+    // What is written into them then is what programs find.
+    const { key, entry } = policy;
+    made[0]!.map.set(key, entry);
+    assert.deepEqual(open().policies.get(3)?.get(key), entry);
+    await policies.deleteAside([4, 5]);
+    assert.deepEqual([...policies.ids()], [3]);
+    const many = Array.from({ length: 16 }, (_, i) => 100 + i);
+    await assert.rejects(policies.createEmptyAside(many), { code: 'MAP_E2BIG' });
+    assert.deepEqual([...policies.ids()], [3]);
+    await policies.createEmptyAside(many.slice(1));
+    policies.deleteMany(many.slice(1));
+    assert.deepEqual([...policies.ids()], [3]);
+    assert.throws(() => policies.deleteMany([3, 99]), { code: 'MAP_ENOENT' });
+  });
+
   it('more policies than fit are a fault that names the flag', () => {
     const maps = open();
     for (let id = 0; id < 16; id++) maps.policies.create(id, () => {});
