@@ -194,6 +194,16 @@ describe('a pod that is deleted, while its interface is on its way out of the ke
     assert.equal(removals.size, 0);
   });
 
+  it('is left to the next agent by one that ends before the kernel is done', async () => {
+    const address = await add('c1', a!);
+    await del('c1', a!);
+    await removals.close();
+    links.go();
+    await soon();
+    assert.equal(ipam.ownerOf(address), 'c1/eth0');
+    assert.equal(stateOf(), 'disconnecting');
+  });
+
   it('is answered only when all is gone where its record cannot say that it is to go', async () => {
     await add('c1', a!);
     records.write = () => {

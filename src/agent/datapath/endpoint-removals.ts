@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 
 interface Removal {
@@ -9,6 +10,8 @@ interface Removal {
 
 /** ms after an attempt that failed. */
 const retryAfter = 1000;
+/** ms that an agent that ends waits for them. */
+const patience = 2000;
 
 /**
  * Interfaces of endpoints that are cut off already and on their way out of the kernel, by attachment. What an endpoint had (its
@@ -19,6 +22,7 @@ export class EndpointRemovals {
   readonly #log: Log;
   readonly #running = new Map<string, Removal>();
   #closed = false;
+  #isOver = false;
 
   constructor(links: { remove(index: number): Promise<void> }, log: Log) {
     this.#links = links;
@@ -58,7 +62,8 @@ export class EndpointRemovals {
   async close(): Promise<void> {
     this.#closed = true;
     for (const { retry } of this.#running.values()) clearTimeout(retry);
-    await this.settled();
+    await Promise.race([this.settled(), delay(patience, undefined, { ref: false })]);
+    this.#isOver = true;
   }
 
   #attempt(key: string, ifindex: number, giveBack: () => void): Promise<void> {
@@ -79,6 +84,8 @@ export class EndpointRemovals {
 
   async #remove(key: string, ifindex: number, giveBack: () => void): Promise<void> {
     await this.#links.remove(ifindex);
+    // The next process has given it back by now, and somebody else may have it.
+    if (this.#isOver) return;
     giveBack();
     this.#running.delete(key);
   }

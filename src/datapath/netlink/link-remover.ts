@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Fault } from '../../lib/fault.ts';
 import type { Kernel } from '../sys/kernel-calls.ts';
 import { encodeLink, encodeLinkQuery, linkRequest } from './link.ts';
@@ -7,6 +8,8 @@ import { type Change, NetlinkSocket } from './socket.ts';
 const doomed = 0x736c7564;
 /** Interfaces of one batch: their answers fit into the socket. */
 const mostAtOnce = 64;
+/** ms that who ends waits for the kernel. */
+const patience = 2000;
 
 /**
  * Removes interfaces without stopping the process. The kernel waits for all processors and for all that RCU has to free before it
@@ -32,11 +35,11 @@ export class LinkRemover {
     return waiting.promise;
   }
 
-  /** Takes no more; ends when the last one is gone. */
+  /** Takes no more; ends when the last one is gone, or when the kernel has had its time: one that somebody holds may take minutes. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#running;
-    this.#socket.close();
+    await Promise.race([this.#running, delay(patience, undefined, { ref: false })]);
+    if (this.#running === undefined) this.#socket.close();
   }
 
   async #run(): Promise<void> {
