@@ -12,12 +12,12 @@ import { cidrGroupSet, fqdnSet, KUBE_APISERVER_SET, type Peer } from './rule.ts'
 import type { Requirement, Selector } from './selector.ts';
 
 /** `any` where the entity `all` is among them: everybody, known or not. */
-export function peersOfRule(peers: Peers, scope: Scope): 'any' | Peer[] {
+export function peersOfRule(peers: Peers, scope: Scope, verdict: 'allow' | 'deny'): 'any' | Peer[] {
   switch (peers.kind) {
     case 'endpoints':
       return peers.selectors.map((selector) => ({
         kind: 'labels',
-        selector: scopedSelector(selector, scope),
+        selector: scopedSelector(selector, scope, verdict),
         limited: true,
       }));
     case 'entities':
@@ -43,10 +43,12 @@ export function peersOfRule(peers: Peers, scope: Scope): 'any' | Peer[] {
 
 /**
  * A selector of endpoints says what is meant: endpoints (not hosts or networks, which have no namespace) of the policy's own namespace,
- * unless it names namespaces itself; selectors of reserved identities are as they are, and so are those of local policies.
+ * unless it names namespaces itself; selectors of reserved identities are as they are, and so are those of local policies. One that only
+ * says which reserved labels must not be is about everybody else where it denies, but opens nothing beyond the namespace.
  */
-export function scopedSelector(selector: Selector, { namespace, isLocal }: Scope): Selector {
-  if (isLocal === true || selector.some(({ source }) => source === 'reserved')) return selector;
+export function scopedSelector(selector: Selector, { namespace, isLocal }: Scope, verdict: 'allow' | 'deny'): Selector {
+  const isReserved = (one: Requirement) => one.source === 'reserved' && (verdict === 'deny' || isPositive(one));
+  if (isLocal === true || selector.some(isReserved)) return selector;
   const isNamespace = ({ source, key }: Requirement) =>
     (source === 'k8s' || source === 'any') && (key === NAMESPACE_LABEL || key.startsWith(NAMESPACE_LABELS_PREFIX));
   if (namespace === undefined || selector.some(isNamespace)) return [...selector, exists('k8s', NAMESPACE_LABEL)];
@@ -55,14 +57,17 @@ export function scopedSelector(selector: Selector, { namespace, isLocal }: Scope
 
 /**
  * Whom a policy is about: in its own namespace whatever it says of namespaces, so that nobody rules over other namespaces' pods;
- * pods whose labels are not known yet (`reserved:init`) have none.
+ * pods whose labels are not known yet (`reserved:init`) have none. To say of that label that it must not be there is not to mean these
+ * (CVE-2023-41333).
  */
 export function subjectSelector(selector: Selector, scope: Scope): Selector {
-  if (scope.namespace === undefined || selector.some(({ source, key }) => source === 'reserved' && key === 'init'))
-    return scopedSelector(selector, scope);
+  const isInit = (one: Requirement) => one.source === 'reserved' && one.key === 'init' && isPositive(one);
+  if (scope.namespace === undefined || selector.some(isInit)) return scopedSelector(selector, scope, 'allow');
   const others = selector.filter(({ key, operator }) => key !== NAMESPACE_LABEL || operator !== 'In');
   return [...others, { source: 'k8s', key: NAMESPACE_LABEL, operator: 'In', values: [scope.namespace] }];
 }
+
+const isPositive = ({ operator }: Requirement): boolean => operator === 'In' || operator === 'Exists';
 
 function entityPeers(entity: Entity, cluster: string): Peer[] {
   switch (entity) {

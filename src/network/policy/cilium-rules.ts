@@ -59,7 +59,7 @@ function sectionOf(rule: PolicyRule, direction: Direction, scope: Scope, ref: Re
     defaultDeny: asked ?? true,
     grants: parts.flatMap(({ element, verdict, path }) => grantsOf(element, verdict, path, scope, ref)),
     requires: parts.flatMap(({ element, verdict }) =>
-      element.requires.map((selector) => ({ verdict, selector: scopedSelector(selector, scope) })),
+      element.requires.map((selector) => ({ verdict, selector: scopedSelector(selector, scope, verdict) })),
     ),
   };
 }
@@ -72,7 +72,7 @@ function grantsOf(element: TrafficRule, verdict: 'allow' | 'deny', path: string,
   if (element.authentication === 'required' || element.authentication === 'test-always-fail') return [];
   // Who is in a cloud's groups nobody tells us: nobody is allowed for it, and anybody may be whom it denies.
   const isAnybody = element.peers === undefined || (verdict === 'deny' && hasGroups(element.peers));
-  const peers = isAnybody ? 'any' : peersOfRule(element.peers as Peers, scope);
+  const peers = isAnybody ? 'any' : peersOfRule(element.peers as Peers, scope, verdict);
   return [{ verdict, peers, ...(ports === undefined ? {} : { ports }), ref: ref(path) }];
 }
 
