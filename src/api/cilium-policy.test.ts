@@ -172,6 +172,19 @@ describe('CiliumNetworkPolicy', () => {
     assert.deepEqual(object.rules[0]?.egress[0]?.peers, { kind: 'groups', groups: [{ aws }] });
   });
 
+  it('warns of labels that no endpoint has', () => {
+    const labels = (...all: string[]) => ({ matchLabels: Object.fromEntries(all.map((key) => [key, ''])) });
+    const found = (section: string, element: object) =>
+      warnings(changed(policy, [`spec.${section}`, [element]])).map(({ field, hint }) => `${field}: ${hint}`);
+    assert.deepEqual(found('ingressDeny', { fromEndpoints: [{}, labels('cidr:10.0.0.0/8')] }), [
+      'spec.ingressDeny[0].fromEndpoints[1]: write fromCIDR',
+    ]);
+    assert.deepEqual(found('egress', { toEndpoints: [labels('node:zone')] }), [
+      'spec.egress[0].toEndpoints[0]: write toNodes',
+    ]);
+    assert.deepEqual(found('egress', { toEndpoints: [labels('node:zone', 'reserved:remote-node')] }), []);
+  });
+
   it('allows nothing by what an API server has and this version does not know', () => {
     const elements = [
       { toPorts: [{ ports: [{ port: '80', protocol: 'TCP' }], rules: { http: [{ cookie: 'a' }] } }] },

@@ -1,4 +1,4 @@
-import { type CidrPeer, entityNames, type Peers, type ServicePeer } from '../cilium-policy.ts';
+import { type CidrPeer, type EndpointSelector, entityNames, type Peers, type ServicePeer } from '../cilium-policy.ts';
 import {
   type Context,
   DNS_LABEL,
@@ -160,9 +160,31 @@ export function solePeers(
       'write networks instead',
       [filled[0][0]],
     );
+  if (filled[0] !== undefined && peers?.kind === 'endpoints')
+    warnOfForeignLabels(filled[0][0], peers.selectors, context);
   if (peers !== undefined && filled.length === 0)
     context.warning('InvalidValue', 'is an empty list, which nobody is in', 'remove it for everybody, or list peers', [
       [...read.keys()][0] as string,
     ]);
   return peers;
+}
+
+/** Labels of networks and of nodes, which no endpoint has. A node's may stand beside a reserved one, which means nodes. */
+function warnOfForeignLabels(name: string, selectors: readonly EndpointSelector[], context: Context): void {
+  for (const [i, selector] of selectors.entries()) {
+    const isReserved = selector.some(({ source }) => source === 'reserved');
+    const foreign = selector.find(
+      ({ source, operator }) =>
+        (operator === 'In' || operator === 'Exists') && (source === 'cidr' || (source === 'node' && !isReserved)),
+    );
+    if (foreign === undefined) continue;
+    const prefix = name.slice(0, -'Endpoints'.length);
+    const [what, field] = foreign.source === 'cidr' ? ['a network', 'CIDR'] : ['nodes', 'Nodes'];
+    context.warning(
+      'InvalidValue',
+      `names a label of ${what}, ${foreign.source}:${foreign.key}, so it selects nobody`,
+      `write ${prefix}${field}`,
+      [name, i],
+    );
+  }
 }
