@@ -153,4 +153,15 @@ describe('Cilium’s own command line, asking a node', () => {
     }
     assert.match(await ask('debuginfo'), /Sluice/);
   });
+
+  it('lists nothing of what a node has none of', async () => {
+    assert.match(await ask('service', 'list'), /^ID +Frontend +Service Type +Backend *\n$/);
+    assert.match(await ask('lrp', 'list'), /^LRP namespace.*\n$/);
+    assert.match(
+      await ask('recorder', 'list'),
+      /^ID +Capture Length +Wildcard Filters *\n\nUsers +Priority +Wildcard Masks *\n$/,
+    );
+    assert.match(await ask('prefilter', 'list'), /^Revision: 0\n/);
+    assert.match(await ask('fqdn', 'names'), /FQDNPolicySelectors/);
+  });
 });

@@ -6,14 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { record } from '../../flows/testing/records.ts';
 import { EventType } from '../../gen/abi.ts';
-import { createRest, restRoutes } from './rest.ts';
+import { createRest } from './rest.ts';
 import { serveRest } from './serve-rest.ts';
 import type { MadeUpView } from './testing/made-up-view.ts';
-import { description } from './testing/openapi.ts';
 import { type AskRest, silentLog as log, startRestRig } from './testing/rest-rig.ts';
-
-/** Operations that belong to parts which are not there yet, and are not answered at all. */
-const elsewhere = /^\/(service|lrp|recorder|prefilter|fqdn)\b/;
 
 describe('REST API', () => {
   let dir: string;
@@ -24,15 +20,6 @@ describe('REST API', () => {
     ({ dir, view, ask, stop } = await startRestRig({ '/v1/status': () => ({ body: 'own' }) }));
   });
   afterEach(() => stop());
-
-  it('has every operation of the description but those of parts that are not there', () => {
-    const ours = new Set(restRoutes(view).map(({ method, path }) => `${method} ${path}`));
-    const missing = Object.entries(description.paths)
-      .filter(([path]) => !elsewhere.test(path))
-      .flatMap(([path, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`))
-      .filter((operation) => !ours.has(operation));
-    assert.deepEqual(missing, []);
-  });
 
   it('lists endpoints with identity, addresses, policy and health', async () => {
     const { json } = await ask('GET', '/v1/endpoint', '/endpoint');

@@ -1,7 +1,9 @@
 import type { Log } from '../../lib/log.ts';
+import { absentRoutes } from './paths/absent.ts';
 import { clusterNodeRoutes } from './paths/cluster-nodes.ts';
 import { configRoutes } from './paths/config.ts';
 import { endpointRoutes } from './paths/endpoint.ts';
+import { fqdnRoutes } from './paths/fqdn.ts';
 import { healthRoutes } from './paths/health.ts';
 import { identityRoutes } from './paths/identity.ts';
 import { ipRoutes } from './paths/ip.ts';
@@ -20,9 +22,11 @@ export function createRest(view: DatapathView, log: Log): RestListener {
 
 export function restRoutes(view: DatapathView): Route[] {
   return [
+    ...absentRoutes(),
     ...clusterNodeRoutes(view),
     ...configRoutes(view),
     ...endpointRoutes(view),
+    ...fqdnRoutes(view),
     ...healthRoutes(view),
     ...identityRoutes(view),
     ...ipRoutes(view),
