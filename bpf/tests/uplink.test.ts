@@ -89,8 +89,14 @@ forFamilies('node devices', TestNode.open, (ip, node) => {
       node().host([]);
       node().enable(ConfigFlag.tunnel);
       const vxlan = udp({ source: 50000, destination: 8472 });
-      assert.equal(node().received(ip.arriving('node', 'host', vxlan)).verdict, 'pass');
-      assert.equal(sentByHost(ip.arriving('host', 'node', vxlan)).verdict, 'pass');
+      // Whether or not policies tell it apart by its labels.
+      for (const identity of [6, 7, 2 ** 25 + 5]) {
+        node().prefix(ip.ip('node'), identity);
+        assert.equal(node().received(ip.arriving('node', 'host', vxlan)).verdict, 'pass');
+        assert.equal(sentByHost(ip.arriving('host', 'node', vxlan)).verdict, 'pass');
+      }
+      node().prefix(ip.ip('node'), 2 ** 24 + 5);
+      assert.equal(node().received(ip.arriving('node', 'host', vxlan)).reason, 'policyDenied');
       assert.equal(node().received(ip.arriving('world', 'host', vxlan)).reason, 'policyDenied');
       assert.equal(sentByHost(ip.arriving('host', 'world', vxlan)).reason, 'policyDenied');
     });
@@ -120,5 +126,17 @@ forFamilies('node devices', TestNode.open, (ip, node) => {
     const result = node().to(a, ip.arriving('world', 'a', syn()), 0x3456_0f12);
     assert.equal(result.verdict, 'pass');
     assert.equal(result.mark, 0);
+  });
+
+  it('a node in the mark is the one that has the address, and one in any case', () => {
+    const { a } = node();
+    node().enforce(a, [{ identity: 2 ** 25 + 5 }]);
+    const from = (port: number) => node().to(a, ip.arriving('node', 'a', syn(port)), 0x0006_0f00);
+    const [denied] = from(80).events;
+    assert.equal(denied?.sourceIdentity, 6);
+    node().prefix(ip.ip('node'), 2 ** 25 + 5);
+    assert.equal(from(81).verdict, 'pass');
+    node().prefix(ip.ip('node'), 1003);
+    assert.equal(from(82).events[0]?.sourceIdentity, 6);
   });
 });
