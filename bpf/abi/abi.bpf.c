@@ -26,6 +26,7 @@ struct layouts {
 	struct conntrack4_key conntrack4_key;
 	struct conntrack6_key conntrack6_key;
 	enum conntrack_echo conntrack_echo;
+	enum conntrack_time conntrack_time;
 	enum conntrack_state conntrack_state;
 	enum conntrack_flag conntrack_flag;
 	struct conntrack_entry conntrack_entry;

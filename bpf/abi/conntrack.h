@@ -35,6 +35,11 @@ enum conntrack_echo {
 	CONNTRACK_ECHO_FROM_PEER = 9,
 };
 
+enum conntrack_time {
+	/** A tick is 2^20 ns of CLOCK_MONOTONIC, 1.05 ms. */
+	CONNTRACK_TICK_SHIFT = 20,
+};
+
 enum conntrack_state {
 	/** Nothing came back yet. */
 	CONNTRACK_OPENING = 0,
@@ -52,14 +57,20 @@ enum conntrack_flag {
 	CONNTRACK_STACK = 1 << 1,
 };
 
+/**
+ * 64 bytes: in IPv4's map they are a cache line of their own, and it is the one thing that every packet of a connection writes,
+ * on the CPUs of both its ends. Times are in ticks of CONNTRACK_TICK_SHIFT: 52 days until they wrap, so they are compared by
+ * their difference.
+ */
 struct conntrack_entry {
-	/** CLOCK_MONOTONIC, ns. Past it, the entry counts as absent; the agent's collector removes it. */
-	__u64 expires_at;
-	/** The last trace event of this connection, same clock. */
-	__u64 event_at;
-	/** [0]: from who opened it; [1]: replies. Segments, not skbs. Not exact if one direction runs on two CPUs at once. */
-	__u64 packets[2];
+	/** [0]: from who opened it; [1]: replies. Not exact if one direction runs on two CPUs at once. */
 	__u64 bytes[2];
+	/** As above; segments, not skbs. Modulo 2^32. */
+	__u32 packets[2];
+	/** Once there, the entry counts as absent; the agent's collector removes it. */
+	__u32 expires_at;
+	/** The last trace event of this connection. */
+	__u32 event_at;
 	/** The endpoint's policy_generation under which it was allowed. */
 	__u32 policy_generation;
 	/** What allowed it; 0: nothing was enforced, or audit mode. */
@@ -72,11 +83,11 @@ struct conntrack_entry {
 	__u8 state;
 	/** enum direction: DIRECTION_EGRESS if the endpoint opened it. */
 	__u8 direction;
-	__u64 opened_at;
 	/** enum conntrack_flag */
-	__u32 flags;
+	__u16 flags;
 	__be16 proxy_port;
-	__u16 pad;
+	/** For what translates addresses. */
+	__u8 pad[12];
 };
 
 /** The ports of a fragmented datagram, from its first fragment. */

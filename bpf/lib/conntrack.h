@@ -76,8 +76,14 @@ static __always_inline struct flow flow_of(const struct packet *p)
 	return f;
 }
 
+/** What times of connections are in. The clock of the last timer interrupt: several times cheaper than the exact one. */
+static __always_inline __u32 conntrack_now(void)
+{
+	return bpf_ktime_get_coarse_ns() >> CONNTRACK_TICK_SHIFT;
+}
+
 /** @returns a connection that has not expired, or null */
-static __always_inline struct conntrack_entry *find_connection(const union conntrack_key *key, bool ipv4, __u64 now)
+static __always_inline struct conntrack_entry *find_connection(const union conntrack_key *key, bool ipv4, __u32 now)
 {
 	struct conntrack_entry *entry;
 
@@ -85,10 +91,11 @@ static __always_inline struct conntrack_entry *find_connection(const union connt
 		entry = bpf_map_lookup_elem(&conntrack4, &key->v4);
 	else
 		entry = bpf_map_lookup_elem(&conntrack6, &key->v6);
-	return entry && entry->expires_at > now ? entry : 0;
+	return entry && (__s32)(entry->expires_at - now) > 0 ? entry : 0;
 }
 
-static __always_inline __u64 lifetime(const struct config *c, __u8 protocol, __u8 state)
+/** ns */
+static __always_inline __u64 lifetime_of(const struct config *c, __u8 protocol, __u8 state)
 {
 	if (protocol == IPPROTO_TCP) {
 		if (state == CONNTRACK_OPENING)
@@ -98,6 +105,12 @@ static __always_inline __u64 lifetime(const struct config *c, __u8 protocol, __u
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
 		return c->icmp_lifetime;
 	return c->other_lifetime;
+}
+
+/** Ticks */
+static __always_inline __u32 lifetime(const struct config *c, __u8 protocol, __u8 state)
+{
+	return lifetime_of(c, protocol, state) >> CONNTRACK_TICK_SHIFT;
 }
 
 static __always_inline __u8 next_state(const struct conntrack_entry *entry, const struct packet *p, __u8 reply)
@@ -116,10 +129,10 @@ static __always_inline __u8 next_state(const struct conntrack_entry *entry, cons
  * @returns TCP flags that this direction had not had
  */
 static __always_inline __u8 update_connection(const struct __sk_buff *ctx, const struct packet *p, const struct config *c,
-					      struct conntrack_entry *entry, __u8 reply, __u64 now)
+					      struct conntrack_entry *entry, __u8 reply, __u32 now)
 {
 	__u32 segments = ctx->gso_segs;
-	__u64 expires;
+	__u32 expires;
 	__u8 fresh, state;
 
 	reply &= 1;
@@ -138,20 +151,17 @@ static __always_inline __u8 update_connection(const struct __sk_buff *ctx, const
 	return fresh;
 }
 
-/**
- * The answer to the second FIN, which the receiver is sure to get: whatever comes after it has been sent before. On a network it may be
- * lost, and then the second FIN comes again.
- */
+/** The answer to the second FIN: both sides have said and heard all. */
 static __always_inline bool is_over(const struct conntrack_entry *entry, const struct packet *p)
 {
-	return p->is_local && entry->state == CONNTRACK_CLOSING && entry->tcp_flags[0] & entry->tcp_flags[1] & TCP_FIN &&
+	return entry->state == CONNTRACK_CLOSING && entry->tcp_flags[0] & entry->tcp_flags[1] & TCP_FIN &&
 	       (p->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
 }
 
 /**
- * A connection of two pods of this node that ended in good order is forgotten at once, so that the next one finds its room empty and in the cache: with many
- * short ones, making room by pushing out the oldest costs a microsecond each. After a reset much may still be under way, which waits
- * for the collector.
+ * A connection that ended in good order is forgotten at once, so that the next one finds its room empty and in the cache: with many
+ * short ones, making room in cold memory costs a microsecond each. After a reset much may still be under way, which waits for the
+ * collector.
  */
 static __always_inline void forget_connection(const union conntrack_key *key, bool ipv4)
 {
@@ -165,13 +175,12 @@ static __always_inline void forget_connection(const union conntrack_key *key, bo
 static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e,
 					const union conntrack_key *key, const struct judgement *j)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
+	__u32 now = conntrack_now();
 	const struct config *c = get_config();
 	__u32 segments = ctx->gso_segs;
 	struct conntrack_entry entry = {
 		.expires_at = now + (c ? lifetime(c, p->protocol, CONNTRACK_OPENING) : 0),
 		.event_at = now,
-		.opened_at = now,
 		.packets = { segments ? segments : 1 },
 		.bytes = { ctx->len },
 		.tcp_flags = { p->tcp_flags },

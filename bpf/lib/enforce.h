@@ -52,11 +52,11 @@ static __always_inline __be16 opened_port(const struct packet *p, bool reply)
 }
 
 static __always_inline void trace(struct __sk_buff *ctx, struct packet *p, const struct config *c, struct conntrack_entry *entry,
-				  __u8 reply, __u8 fresh_flags, __u64 now)
+				  __u8 reply, __u8 fresh_flags, __u32 now)
 {
 	if (!(c->flags & CONFIG_TRACE_EVENTS) || p->flags & PACKET_NO_TRACE)
 		return;
-	if (likely(now - entry->event_at < c->trace_interval && !(fresh_flags & c->trace_tcp_flags)))
+	if (likely(now - entry->event_at < c->trace_interval >> CONNTRACK_TICK_SHIFT && !(fresh_flags & c->trace_tcp_flags)))
 		return;
 	entry->event_at = now;
 	p->rule = entry->rule;
@@ -142,7 +142,7 @@ static __always_inline int open_connection(struct __sk_buff *ctx, struct packet 
 
 /** An ICMP error passes with the connection that it is about. @returns 1 if it does */
 static __always_inline int pass_related(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e, const struct config *c,
-					const __u8 direction, __u64 now)
+					const __u8 direction, __u32 now)
 {
 	struct conntrack_entry *entry = find_related(ctx, p, e->id, direction, now);
 
@@ -168,10 +168,21 @@ static __always_inline bool is_somebody_else(const struct packet *p, const struc
 	return identity && identity != entry->peer_identity;
 }
 
+/**
+ * Whether nothing comes after the packet that ends a connection. What is put into a pod's namespace arrives. On a network it may be
+ * lost, and the second FIN comes again: it needs the entry, unless it may come in without one.
+ */
+static __always_inline bool is_last(const struct packet *p, const struct endpoint *e, const __u8 direction)
+{
+	if (p->is_local || p->flags & PACKET_PAST_STACK)
+		return true;
+	return direction == DIRECTION_EGRESS && !is_enforced(e, DIRECTION_INGRESS);
+}
+
 static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e, const struct config *c,
 				   const __u8 direction)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
+	__u32 now = conntrack_now();
 	struct conntrack_entry *entry = 0;
 	/* Whole, as the verifier does not know that a family's look-up reads just what was written for it. */
 	union conntrack_key key = {};
@@ -217,7 +228,7 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 					return result;
 			}
 			trace(ctx, p, c, entry, reply, update_connection(ctx, p, c, entry, reply, now), now);
-			if (unlikely(is_over(entry, p)))
+			if (unlikely(is_over(entry, p)) && is_last(p, e, direction))
 				forget_connection(&key, p->family == 4);
 		}
 	}

@@ -82,7 +82,7 @@ static __always_inline bool read_quoted(struct __sk_buff *ctx, const struct pack
  * @returns null if there is none
  */
 static __noinline struct conntrack_entry *find_related(struct __sk_buff *ctx, const struct packet *p, __u16 endpoint, __u32 direction,
-						       __u64 now)
+						       __u32 now)
 {
 	union conntrack_key key = {};
 	struct quoted q = {};

@@ -17,7 +17,12 @@ export interface Rate {
   readonly seconds: number;
   /** The longest, in ms. */
   readonly worst: number;
+  /** CPU time of the client, seconds. */
+  readonly cpu: number;
 }
+
+/** On one connection; each on a new one, ended by a reset; each on a new one, closed in good order. */
+export type RateKind = 'rr' | 'crr' | 'crr-close';
 
 /** A connection that stays open. */
 export interface LiveConnection {
@@ -34,10 +39,12 @@ const patience = 700;
 /** Programs in one network namespace. Each names its address and port as they are, of either family. */
 export class Traffic {
   readonly #netns: string;
+  readonly #cpu: number | undefined;
 
-  /** @param netns path of the namespace */
-  constructor(netns: string) {
+  /** @param netns path of the namespace @param cpu the one that its programs run on; any by default */
+  constructor(netns: string, cpu?: number) {
     this.#netns = netns;
+    this.#cpu = cpu;
   }
 
   /** Echoes TCP and UDP on every address. */
@@ -75,8 +82,8 @@ export class Traffic {
     };
   }
 
-  /** Exchanges of a byte for some seconds; `crr`: each on a new connection. */
-  async rate(kind: 'rr' | 'crr', address: string, port: number, seconds: number, connections = 1): Promise<Rate> {
+  /** Exchanges of a byte for some seconds. */
+  async rate(kind: RateKind, address: string, port: number, seconds: number, connections = 1): Promise<Rate> {
     const args = this.#command(kind, address, `${port}`, `${seconds}`, `${connections}`);
     const { stdout } = await promisify(execFile)(...args);
     return parseRate(stdout);
@@ -94,7 +101,8 @@ export class Traffic {
   }
 
   #command(...args: string[]): [string, string[]] {
-    return ['nsenter', [`--net=${this.#netns}`, '--', trafficProgram(), ...args]];
+    const pin = this.#cpu === undefined ? [] : ['taskset', '--cpu-list', `${this.#cpu}`];
+    return ['nsenter', [`--net=${this.#netns}`, '--', ...pin, trafficProgram(), ...args]];
   }
   async #once(...args: string[]): Promise<Outcome> {
     const { stdout } = await promisify(execFile)(...this.#command(...args));

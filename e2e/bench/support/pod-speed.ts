@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Netns } from '../../support/lab-network.ts';
 import { type Program, startProgram } from '../../support/program.ts';
-import type { Traffic } from '../../support/traffic.ts';
+import { Traffic } from '../../support/traffic.ts';
 import { median } from './statistics.ts';
 
 /** From one pod to another. */
 export interface Path {
-  readonly from: { readonly netns: Netns; readonly traffic: Traffic };
-  readonly to: { readonly netns: Netns; readonly traffic: Traffic; readonly ipv4: string };
+  readonly from: { readonly netns: Netns };
+  readonly to: { readonly netns: Netns; readonly ipv4: string };
 }
 
 export interface Speed {
@@ -16,24 +16,35 @@ export interface Speed {
   readonly stream: number;
   /** Exchanges of a byte a second on one connection. */
   readonly requests: number;
-  /** Connections a second, one after the other, each with an exchange. */
+  /** Connections a second, one after the other, each with an exchange and closed in good order. */
   readonly connections: number;
 }
+
+/**
+ * A CPU each for client and server, as on a machine with many: where the scheduler puts two programs that wake each other decides
+ * about more than all that is compared here.
+ */
+const [clientCpu, serverCpu] = [0, 1];
 
 const echoPort = 8080;
 const streamPort = 5201;
 /** What policies and rules of both kinds let through. */
 export const ports = [echoPort, streamPort];
 
+const iperf = (netns: Netns, cpu: number, ...args: string[]) =>
+  [
+    'nsenter',
+    [`--net=${netns.path}`, '--', 'taskset', '--cpu-list', `${cpu}`, 'iperf3', '-p', `${streamPort}`, ...args],
+  ] as const;
+
 /** Echo and stream servers of a path; resolves how to stop them. */
-export async function serve({ to }: Path): Promise<() => Promise<void>> {
+export async function serve({ from, to }: Path): Promise<() => Promise<void>> {
+  // Ports of closed connections are used again after a second, so that there are enough.
+  from.netns.sysctl('net.ipv4.tcp_tw_reuse', 1);
+  from.netns.sysctl('net.ipv4.ip_local_port_range', '1024 65000');
   const programs: Program[] = [
-    await to.traffic.serve(echoPort),
-    await startProgram(
-      'nsenter',
-      [`--net=${to.netns.path}`, '--', 'iperf3', '-s', '-p', `${streamPort}`, '--forceflush'],
-      /listening/i,
-    ),
+    await new Traffic(to.netns.path, serverCpu).serve(echoPort),
+    await startProgram(...iperf(to.netns, serverCpu, '-s', '--forceflush'), /listening/i),
   ];
   return async () => {
     await Promise.all(programs.map((program) => program.stop()));
@@ -54,13 +65,12 @@ export async function compare(paths: readonly Path[], rounds: number, seconds: n
 }
 
 async function measure({ from, to }: Path, seconds: number): Promise<Speed> {
-  const client = ['-c', to.ipv4, '-p', `${streamPort}`, '-t', `${Math.ceil(seconds)}`, '-J'];
-  const { stdout } = await promisify(execFile)('nsenter', [`--net=${from.netns.path}`, '--', 'iperf3', ...client], {
-    maxBuffer: 16 << 20,
-  });
+  const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-t', `${Math.ceil(seconds)}`, '-J');
+  const { stdout } = await promisify(execFile)(...client, { maxBuffer: 16 << 20 });
   const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
-  const requests = await from.traffic.rate('rr', to.ipv4, echoPort, seconds);
-  const connections = await from.traffic.rate('crr', to.ipv4, echoPort, seconds);
+  const traffic = new Traffic(from.netns.path, clientCpu);
+  const requests = await traffic.rate('rr', to.ipv4, echoPort, seconds);
+  const connections = await traffic.rate('crr-close', to.ipv4, echoPort, seconds);
   return {
     stream: end.sum_received.bits_per_second / 1e9,
     requests: requests.done / requests.seconds,

@@ -251,31 +251,43 @@ static int live(const char *host, const char *port, int ms) {
   return 0;
 }
 
+enum reuse {
+  ONE_CONNECTION,
+  // Ended by a reset: a port in TIME_WAIT could not be used again within the test.
+  NEW_AND_RESET,
+  // Ended as programs do. Ports in TIME_WAIT are used again after a second where net.ipv4.tcp_tw_reuse is 1.
+  NEW_AND_CLOSED,
+};
+
+// CPU time of this process, seconds.
+static double cpu_time(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 // Exchanges on some connections, one after the other on each, until the time is over or SIGTERM: their rate, and the longest wait.
-static int rate(const char *host, const char *port, double seconds, int count, int reconnect) {
+static int rate(const char *host, const char *port, double seconds, int count, enum reuse reuse) {
   struct sockaddr_storage to;
   socklen_t length = address(host, port, &to);
   int *fds = calloc((size_t)count, sizeof *fds);
   long done = 0, failed = 0;
   double worst = 0;
-  for (int i = 0; i < count && !reconnect; i++)
+  for (int i = 0; i < count && reuse == ONE_CONNECTION; i++)
     if ((fds[i] = dial(&to, length, 5000)) < 0) die("connect");
   puts("ready");
   fflush(stdout);
-  double start = now(), last = seconds > 0 ? start + seconds * 1e3 : 1e18;
+  double start = now(), cpu = cpu_time(), last = seconds > 0 ? start + seconds * 1e3 : 1e18;
   while (!over && now() < last) {
     for (int i = 0; i < count && !over; i++) {
       double before = now();
       int error;
-      if (reconnect) {
+      if (reuse != ONE_CONNECTION) {
         int fd = dial(&to, length, 5000);
         error = fd < 0 ? errno : exchange(fd, 1);
-        // Reset rather than closed: a port in TIME_WAIT could not be used again within the test.
         struct linger hard = {1, 0};
-        if (fd >= 0) {
-          setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-          close(fd);
-        }
+        if (fd >= 0 && reuse == NEW_AND_RESET) setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        if (fd >= 0) close(fd);
       } else {
         error = exchange(fds[i], 1);
       }
@@ -287,7 +299,8 @@ static int rate(const char *host, const char *port, double seconds, int count, i
     if (failed > 100) break;
   }
   double took = (now() - start) / 1e3;
-  printf("{\"done\":%ld,\"failed\":%ld,\"seconds\":%.4f,\"worst\":%.3f}\n", done, failed, took, worst);
+  printf("{\"done\":%ld,\"failed\":%ld,\"seconds\":%.4f,\"worst\":%.3f,\"cpu\":%.6f}\n", done, failed, took, worst,
+         cpu_time() - cpu);
   return 0;
 }
 
@@ -300,11 +313,13 @@ int main(int n, char **arg) {
   if (n == 6 && !strcmp(arg[1], "udp")) return try_udp(arg[2], arg[3], atoi(arg[4]), (size_t)atoi(arg[5]) & 0xffff);
   if (n == 4 && !strcmp(arg[1], "ping")) return ping(arg[2], atoi(arg[3]));
   if (n == 5 && !strcmp(arg[1], "live")) return live(arg[2], arg[3], atoi(arg[4]));
-  if (n == 6 && !strcmp(arg[1], "rr")) return rate(arg[2], arg[3], atof(arg[4]), atoi(arg[5]), 0);
-  if (n == 6 && !strcmp(arg[1], "crr")) return rate(arg[2], arg[3], atof(arg[4]), atoi(arg[5]), 1);
+  if (n == 6 && !strcmp(arg[1], "rr")) return rate(arg[2], arg[3], atof(arg[4]), atoi(arg[5]), ONE_CONNECTION);
+  if (n == 6 && !strcmp(arg[1], "crr")) return rate(arg[2], arg[3], atof(arg[4]), atoi(arg[5]), NEW_AND_RESET);
+  if (n == 6 && !strcmp(arg[1], "crr-close"))
+    return rate(arg[2], arg[3], atof(arg[4]), atoi(arg[5]), NEW_AND_CLOSED);
   fputs(
     "traffic serve PORT... | tcp HOST PORT MS | udp HOST PORT MS BYTES | ping HOST MS | live HOST PORT MS |\n"
-    "        rr HOST PORT SECONDS CONNECTIONS | crr HOST PORT SECONDS 1   (0 seconds: until SIGTERM)\n",
+    "        rr HOST PORT SECONDS CONNECTIONS | crr|crr-close HOST PORT SECONDS 1   (0 seconds: until SIGTERM)\n",
     stderr);
   return 2;
 }

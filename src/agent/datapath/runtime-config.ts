@@ -46,7 +46,7 @@ export function configValue(
     otherLifetime: 60n * second,
     icmpLifetime: 30n * second,
     tunnelIfindex,
-    wakeupBytes: 65536,
+    wakeupBytes: 262144,
     tunnelPort: options.tunnelPort,
     traceTcpFlags: runtime.aggregationFlags,
   };

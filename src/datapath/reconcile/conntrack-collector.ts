@@ -1,4 +1,10 @@
-import { type Conntrack4Key, type Conntrack6Key, type ConntrackEntry, conntrackEntry } from '../../gen/abi.ts';
+import {
+  type Conntrack4Key,
+  type Conntrack6Key,
+  type ConntrackEntry,
+  ConntrackTime,
+  conntrackEntry,
+} from '../../gen/abi.ts';
 import type { TypedMap } from '../maps/index.ts';
 
 export interface Collected {
@@ -7,8 +13,11 @@ export interface Collected {
   readonly removed: number;
 }
 
-/** Of programs: CLOCK_MONOTONIC, ns. */
-const now = () => process.hrtime.bigint();
+/** Ticks of CLOCK_MONOTONIC, as programs keep times. */
+const now = () => Number(BigInt.asUintN(32, process.hrtime.bigint() >> BigInt(ConntrackTime.conntrackTickShift)));
+
+/** Ticks wrap. */
+const isAlive = (expiresAt: number) => ((expiresAt - now()) | 0) > 0;
 
 /**
  * Removes the connections whose time is over. To programs they count as absent already, so this only makes room: an LRU
@@ -19,17 +28,16 @@ export async function collectConntrack<K>(map: TypedMap<K, ConntrackEntry>, sign
   let removed = 0;
   const expired: K[] = [];
   for (const { keys, values, count } of map.batches(4096)) {
-    const time = now();
     for (let index = 0; index < count; index++) {
-      const expiresAt = values.getBigUint64(index * conntrackEntry.size + conntrackEntry.offsets.expiresAt, true);
-      if (expiresAt > time) alive++;
+      const expiresAt = values.getUint32(index * conntrackEntry.size + conntrackEntry.offsets.expiresAt, true);
+      if (isAlive(expiresAt)) alive++;
       else expired.push(map.keyLayout.decode(keys, index * map.keyLayout.size));
     }
     for (const key of expired.splice(0)) {
       // A packet may have opened it again since the batch was read: between this look and the removal there is a microsecond.
       const entry = map.get(key);
       if (entry === undefined) continue;
-      if (entry.expiresAt > now()) alive++;
+      if (isAlive(entry.expiresAt)) alive++;
       else if (map.delete(key)) removed++;
     }
     await new Promise(setImmediate);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   type Conntrack4Key,
   type ConntrackEntry,
+  ConntrackTime,
   conntrack4Key,
   conntrack6Key,
   conntrackEntry,
@@ -216,7 +217,7 @@ describe('reconcile', () => {
     const map = newMap(1024, conntrack4Key, conntrackEntry, MapType.lruHash);
     const now = process.hrtime.bigint();
     for (let port = 1; port <= 300; port++)
-      map.set(connection(port), entry(port % 3 === 0 ? now + 60_000_000_000n : now - 1n));
+      map.set(connection(port), entry(port % 3 === 0 ? now + 60_000_000_000n : now - 2_000_000n));
     assert.deepEqual(await collectConntrack(map), { alive: 100, removed: 200 });
     assert.deepEqual(await collectConntrack(map), { alive: 100, removed: 0 });
     assert.ok([...map.entries()].every(([key]) => key.localPort % 3 === 0));
@@ -241,7 +242,7 @@ describe('reconcile', () => {
     );
     const later = process.hrtime.bigint() + 60_000_000_000n;
     conntrack4.set(connection(1), entry(later));
-    for (const port of [2, 3]) conntrack4.set(connection(port), entry(1n));
+    for (const port of [2, 3]) conntrack4.set(connection(port), entry(process.hrtime.bigint() - 1_000_000_000n));
     const batches = conntrack4.batches.bind(conntrack4);
     let broken = true;
     conntrack4.batches = (size) => {
@@ -254,12 +255,12 @@ describe('reconcile', () => {
     try {
       collector.start();
       // Comes between two rounds.
-      setTimeout(() => conntrack4.set(connection(4), entry(1n)), 10);
+      setTimeout(() => conntrack4.set(connection(4), entry(process.hrtime.bigint() - 1_000_000_000n)), 10);
       await rounds.promise;
       assert.equal(faults.length, 1);
       assert.equal(collector.alive.get('test')?.maxEntries, 64);
       await collector.stop();
-      conntrack4.set(connection(5), entry(1n));
+      conntrack4.set(connection(5), entry(process.hrtime.bigint() - 1_000_000_000n));
       await new Promise((resolve) => setTimeout(resolve, 30));
       assert.notEqual(conntrack4.get(connection(5)), undefined);
       assert.equal(collected, 3);
@@ -277,9 +278,11 @@ function connection(localPort: number): Conntrack4Key {
   };
 }
 
+/** @param expiresAt ns of CLOCK_MONOTONIC */
 function entry(expiresAt: bigint): ConntrackEntry {
   const view = new DataView(new ArrayBuffer(conntrackEntry.size));
-  view.setBigUint64(conntrackEntry.offsets.expiresAt, expiresAt, true);
+  const ticks = BigInt.asUintN(32, expiresAt >> BigInt(ConntrackTime.conntrackTickShift));
+  view.setUint32(conntrackEntry.offsets.expiresAt, Number(ticks), true);
   return conntrackEntry.decode(view);
 }
 
