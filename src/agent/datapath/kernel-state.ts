@@ -122,7 +122,8 @@ export class KernelState {
       this.#rules.run();
     }
     this.#prefixes.next([...nodes, ...others]);
-    this.#endpoints.judgeAgain(moves);
+    // At the start all generations are new.
+    if (this.#started) this.#endpoints.judgeAgain(moves);
     this.#stages.run();
     this.#started = true;
     if (this.#endpoints.canGoOn) this.#stages.run();
