@@ -99,6 +99,10 @@ describe('CiliumNetworkPolicy', () => {
       kind: 'cidrs',
       cidrs: ['10.0.0.0/8', '10.1.2.3/32', '2001:db8::/32', '::1/128'].map((cidr) => ({ cidr, except: [] })),
     });
+    assert.deepEqual(egress({ toCIDR: ['::ffff:10.1.2.3', '::ffff:10.0.0.0/104', '::ffff:0:0/95'] }).peers, {
+      kind: 'cidrs',
+      cidrs: ['10.1.2.3/32', '10.0.0.0/8', '::fffe:0:0/95'].map((cidr) => ({ cidr, except: [] })),
+    });
     const set = [
       { cidr: '10.0.0.0/8', except: ['10.96.1.0/12'] },
       { cidrGroupRef: 'office', except: ['10.0.0.0/24'] },
