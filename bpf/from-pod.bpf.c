@@ -53,18 +53,21 @@ static __always_inline int to_local(struct __sk_buff *ctx, struct packet *p, con
 }
 
 /** To elsewhere: another node's pod, or the world. */
-static __always_inline int to_remote(struct __sk_buff *ctx, struct packet *p, const struct endpoint *from, const struct config *c)
+static __always_inline int to_remote(struct __sk_buff *ctx, struct packet *p, const struct endpoint *from, const struct config *c,
+				     struct way *way)
 {
-	const struct ipcache_entry *to = 0;
 	bool tunnel, routed;
 	int reason;
 
-	if (c->flags & (CONFIG_TUNNEL | CONFIG_FAST_ROUTED)) {
-		to = find_ipcache(&p->destination, p->family == 4);
-		p->destination_identity = to ? to->identity : IDENTITY_WORLD;
+	if (!way)
+		way = ask_way(ctx->ifindex, p);
+	if (unlikely(!way)) {
+		p->location = HERE(FILE_FROM_POD);
+		return drop(ctx, p, DROP_NO_CONFIGURATION);
 	}
-	tunnel = to && to->flags & IPCACHE_TUNNEL && c->flags & CONFIG_TUNNEL;
-	routed = to && to->flags & IPCACHE_ROUTED && c->flags & CONFIG_FAST_ROUTED && !(from->flags & ENDPOINT_CHAINED);
+	p->destination_identity = way->identity;
+	tunnel = way->flags & IPCACHE_TUNNEL && c->flags & CONFIG_TUNNEL;
+	routed = way->flags & IPCACHE_ROUTED && c->flags & CONFIG_FAST_ROUTED && !(from->flags & ENDPOINT_CHAINED);
 	p->point = tunnel ? POINT_TO_OVERLAY : routed ? POINT_TO_NETWORK : POINT_TO_STACK;
 	p->target_ifindex = tunnel ? c->tunnel_ifindex : 0;
 	reason = enforce_egress(ctx, p, from, c);
@@ -73,10 +76,10 @@ static __always_inline int to_remote(struct __sk_buff *ctx, struct packet *p, co
 	if (unlikely(p->via_stack))
 		return PASS;
 	if (tunnel) {
-		reason = set_tunnel(ctx, p, to, identity_on_the_wire(from->identity));
+		reason = set_tunnel(ctx, p, &way->tunnel_endpoint, identity_on_the_wire(from->identity));
 		return reason ? drop(ctx, p, reason) : bpf_redirect(c->tunnel_ifindex, 0);
 	}
-	return routed ? route(ctx, p) : PASS;
+	return routed ? route(ctx, p, way) : PASS;
 }
 
 SEC("tc")
@@ -86,6 +89,7 @@ int from_pod(struct __sk_buff *ctx)
 	const struct config *c = get_config();
 	const struct local_address *local;
 	const struct endpoint *from, *to;
+	struct way *way;
 	int reason;
 
 	if (unlikely(!c || c->version != ABI_VERSION)) {
@@ -120,9 +124,10 @@ int from_pod(struct __sk_buff *ctx)
 	if (unlikely(reason))
 		return reason == SOURCE_DISCOVERY ? PASS : drop(ctx, &p, reason);
 
-	local = find_local(&p.destination);
+	way = recall_way(ctx->ifindex, &p, c);
+	local = way ? 0 : find_local(&p.destination);
 	if (!local)
-		return to_remote(ctx, &p, from, c);
+		return to_remote(ctx, &p, from, c, way);
 	if (local->flags & LOCAL_ADDRESS_HOST)
 		return to_host(ctx, &p, from, c);
 	to = find_endpoint(local->ifindex);

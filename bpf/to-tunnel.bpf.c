@@ -77,7 +77,7 @@ int to_tunnel(struct __sk_buff *ctx)
 	p.target_ifindex = ctx->ifindex;
 	reason = identify_sender(ctx, &p, c);
 	if (!reason)
-		reason = set_tunnel(ctx, &p, to, identity_on_the_wire(p.source_identity));
+		reason = set_tunnel(ctx, &p, &to->tunnel_endpoint, identity_on_the_wire(p.source_identity));
 	if (!reason)
 		reason = hide_device(ctx, &p);
 	return reason ? drop(ctx, &p, reason) : PASS;

@@ -19,6 +19,8 @@ struct layouts {
 	struct ipcache6_key ipcache6_key;
 	enum ipcache_flag ipcache_flag;
 	struct ipcache_entry ipcache_entry;
+	enum way_flag way_flag;
+	struct way way;
 	struct policy_key policy_key;
 	enum policy_prefix policy_prefix;
 	enum policy_verdict policy_verdict;

@@ -48,9 +48,11 @@ struct config {
 	 * it has caught up, which costs each quiet connection a wake-up.
 	 */
 	__u32 wakeup_bytes;
+	/** How long the way to an address, once found, is taken for what it is; 0: each packet asks. ns. */
+	__u32 way_lifetime;
 	/** UDP port of VXLAN: between nodes no host policy cuts it. Network byte order. */
 	__be16 tunnel_port;
 	/** TCP flags that give a trace event when a connection has them for the first time in a direction (TH_*: FIN 1, SYN 2, RST 4). */
 	__u8 trace_tcp_flags;
-	__u8 pad[5];
+	__u8 pad;
 };

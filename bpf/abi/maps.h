@@ -18,6 +18,7 @@
 #include "mark.h"
 #include "policy.h"
 #include "types.h"
+#include "way.h"
 
 /** The runtime switches. */
 struct {
@@ -64,6 +65,15 @@ struct {
 	__type(value, struct ipcache_entry);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } ipcache6 SEC(".maps");
+
+/** Answers kept for config.way_lifetime, by a hash of the question: lib/ways.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WAYS_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct way);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} ways SEC(".maps");
 
 /** What every policy map is like; the agent may choose another max_entries. */
 struct policy_map {

@@ -7,21 +7,21 @@
 #define TUNNEL_TTL 64
 
 /**
- * Gives the packet its tunnel metadata: where to, and the source's identity as the VNI.
+ * Gives the packet its tunnel metadata: to which node, and the source's identity as the VNI.
  * @returns 0 or a drop reason
  */
-static __noinline int set_tunnel(struct __sk_buff *ctx, struct packet *p, const struct ipcache_entry *to, __u32 identity)
+static __noinline int set_tunnel(struct __sk_buff *ctx, struct packet *p, const struct address *node, __u32 identity)
 {
 	struct bpf_tunnel_key key = { .tunnel_id = identity, .tunnel_ttl = TUNNEL_TTL };
 	__u32 flags = BPF_F_ZERO_CSUM_TX;
 	int error;
 
-	if (address_is_unset(&to->tunnel_endpoint))
+	if (address_is_unset(node))
 		return fail(p, DROP_NO_TUNNEL_ENDPOINT, HERE(FILE_ENCAPSULATE));
-	if (is_mapped(&to->tunnel_endpoint)) {
-		key.remote_ipv4 = bpf_ntohl(get_address4(&to->tunnel_endpoint));
+	if (is_mapped(node)) {
+		key.remote_ipv4 = bpf_ntohl(get_address4(node));
 	} else {
-		__builtin_memcpy(key.remote_ipv6, &to->tunnel_endpoint, 16);
+		__builtin_memcpy(key.remote_ipv6, node, 16);
 		/* UDP over IPv6 without a checksum is something that the receiver would have to be told to take. */
 		flags = BPF_F_TUNINFO_IPV6;
 	}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emit.h"
+#include "ways.h"
 
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
@@ -30,19 +31,12 @@ static __always_inline int decrement_ttl(struct __sk_buff *ctx, const struct pac
 	}
 }
 
-/**
- * To another node by the routes that there are, without the stack's forwarding. What the FIB does not answer at once (no
- * neighbour yet, a packet too large, no hops left) is the stack's, which resolves, fragments and answers with errors.
- * @returns the program's verdict
- */
-static __noinline int route(struct __sk_buff *ctx, struct packet *p)
+/** Asks the FIB. @returns whether it knew at once */
+static __noinline bool ask_route(struct __sk_buff *ctx, const struct packet *p, struct way *way)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ctx->ifindex };
-	__u8 macs[2 * ETH_ALEN] __attribute__((aligned(8)));
 	int error;
 
-	if (p->ttl <= 1)
-		return PASS;
 	if (p->family == 4) {
 		fib.family = FAMILY_INET;
 		fib.ipv4_src = get_address4(&p->source);
@@ -56,17 +50,39 @@ static __noinline int route(struct __sk_buff *ctx, struct packet *p)
 	if (unlikely(error)) {
 		if (error < 0)
 			count_helper_error(HERE(FILE_ROUTE), error);
-		return PASS;
+		return false;
 	}
-	__builtin_memcpy(macs, fib.dmac, ETH_ALEN);
-	__builtin_memcpy(macs + ETH_ALEN, fib.smac, ETH_ALEN);
+	way->ifindex = fib.ifindex;
+	way->mtu = fib.mtu_result;
+	__builtin_memcpy(way->macs, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(way->macs + ETH_ALEN, fib.smac, ETH_ALEN);
+	way->flags |= WAY_ROUTE;
+	return true;
+}
+
+/**
+ * To another node by the routes that there are, without the stack's forwarding. What the FIB does not answer at once (no
+ * neighbour yet, a packet too large, no hops left) is the stack's, which resolves, fragments and answers with errors.
+ * @returns the program's verdict
+ */
+static __always_inline int route(struct __sk_buff *ctx, struct packet *p, struct way *way)
+{
+	int error;
+
+	if (p->ttl <= 1)
+		return PASS;
+	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way))
+		return PASS;
+	/* What is still to be cut into segments fits. */
+	if (unlikely(!ctx->gso_size && ctx->len > ETH_HLEN + way->mtu))
+		return PASS;
 	error = decrement_ttl(ctx, p);
 	if (likely(!error))
-		error = bpf_skb_store_bytes(ctx, 0, macs, sizeof(macs), 0);
+		error = bpf_skb_store_bytes(ctx, 0, way->macs, sizeof(way->macs), 0);
 	if (unlikely(error)) {
 		count_helper_error(HERE(FILE_ROUTE), error);
 		p->location = HERE(FILE_ROUTE);
 		return drop(ctx, p, DROP_WRITE_FAILED);
 	}
-	return bpf_redirect(fib.ifindex, 0);
+	return bpf_redirect(way->ifindex, 0);
 }

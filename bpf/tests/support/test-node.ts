@@ -64,10 +64,10 @@ const defaults: Config = {
   otherLifetime: 60n * second,
   icmpLifetime: 30n * second,
   tunnelIfindex: 77,
+  wayLifetime: 0,
   wakeupBytes: 0,
   tunnelPort: 8472,
   traceTcpFlags: 7,
-  pad: new Uint8Array(5),
 } as unknown as Config;
 
 /**

@@ -128,6 +128,12 @@ const second = 1_000_000_000n;
 const config: Config = {
   ...{ version: Abi.abiVersion, flags: ConfigFlag.verdictEvents | ConfigFlag.traceEvents, traceInterval: 5n * second },
   ...{ tcpOpeningLifetime: 60n * second, tcpEstablishedLifetime: 21_600n * second, tcpClosingLifetime: 10n * second },
-  ...{ otherLifetime: 60n * second, icmpLifetime: 30n * second, tunnelIfindex: 0, wakeupBytes: 65_536 },
+  ...{
+    otherLifetime: 60n * second,
+    icmpLifetime: 30n * second,
+    tunnelIfindex: 0,
+    wakeupBytes: 262_144,
+    wayLifetime: 10_000_000,
+  },
   ...{ tunnelPort: 8472, traceTcpFlags: 7 },
 };

@@ -46,6 +46,8 @@ export function configValue(
     otherLifetime: 60n * second,
     icmpLifetime: 30n * second,
     tunnelIfindex,
+    // Less than a change needs to get here from the API server.
+    wayLifetime: 10_000_000,
     wakeupBytes: 262144,
     tunnelPort: options.tunnelPort,
     traceTcpFlags: runtime.aggregationFlags,
