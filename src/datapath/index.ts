@@ -53,6 +53,7 @@ export {
   ConntrackCollector,
   type Desired,
   DesiredEntries,
+  fixedEntries,
   type MapEntry,
   MapReconciler,
   MapStage,
@@ -61,7 +62,6 @@ export {
   type ReconcileReport,
   type Stage,
   Stages,
-  samePolicyEntry,
 } from './reconcile/index.ts';
 export { type Bpf, LoadError } from './sys/bpf-calls.ts';
 export { openKernel } from './sys/kernel.ts';

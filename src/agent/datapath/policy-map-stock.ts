@@ -1,7 +1,8 @@
-import { MapReconciler, type PolicyMaps, samePolicyEntry } from '../../datapath/index.ts';
+import type { MapReconciler, PolicyMaps } from '../../datapath/index.ts';
 import type { PolicyKey, PolicyEntry as PolicyValue } from '../../gen/abi.ts';
 import type { Fault } from '../../lib/fault.ts';
 import type { Log } from '../../lib/log.ts';
+import { policyReconciler } from './policy-reconciler.ts';
 
 export interface StockedMap {
   readonly id: number;
@@ -98,9 +99,7 @@ export class PolicyMapStock {
         for (const id of leaving) this.#leaving.delete(id);
         this.#making = Array.from({ length: lacking }, () => this.#newId());
         const made = await this.#maps.createEmptyAside(this.#making);
-        this.#ready.push(
-          ...made.map(({ id, map }) => ({ id, map: new MapReconciler(map, { same: samePolicyEntry }) })),
-        );
+        this.#ready.push(...made.map(({ id, map }) => ({ id, map: policyReconciler(map) })));
         this.#making = [];
       }
     } catch (error) {

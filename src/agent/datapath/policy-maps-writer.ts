@@ -1,16 +1,20 @@
-import { MapReconciler, type PolicyMaps, samePolicyEntry } from '../../datapath/index.ts';
+import { fixedEntries, type MapReconciler, type PolicyMaps } from '../../datapath/index.ts';
 import { type PolicyKey, type PolicyEntry as PolicyValue, PolicyVerdict } from '../../gen/abi.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
 import { policyEntryKey, policyEntryValue } from './encode.ts';
 import { PolicyMapStock } from './policy-map-stock.ts';
+import { policyReconciler } from './policy-reconciler.ts';
 
 interface Held {
   readonly id: number;
   readonly map: MapReconciler<PolicyKey, PolicyValue>;
   users: number;
+  /** Rises with each change of its entries. */
+  changes: number;
 }
 
+type Filled = Pick<Held, 'id' | 'map'>;
 type Pair = readonly [PolicyKey, PolicyValue];
 
 /** Maps that are kept. */
@@ -30,7 +34,7 @@ export class PolicyMapsWriter {
   readonly #proxyPort: number;
   readonly #held = new Map<SubjectPolicy, Held>();
   readonly #former: Set<number>;
-  readonly #spare: (Omit<Held, 'users'> & { readonly since: number })[] = [];
+  readonly #spare: (Filled & { readonly since: number })[] = [];
   readonly #rest: number;
   /** For policies to come. */
   readonly stock: PolicyMapStock;
@@ -72,7 +76,7 @@ export class PolicyMapsWriter {
       this.#refill(entries) ??
       this.#fill(entries) ??
       this.#create(entries);
-    this.#held.set(subject, { id, map, users: 1 });
+    this.#held.set(subject, { id, map, users: 1, changes: 0 });
     return id;
   }
 
@@ -90,10 +94,16 @@ export class PolicyMapsWriter {
   }
 
   upsert(subject: SubjectPolicy, entries: readonly PolicyEntry[]): void {
-    if (entries.length > 0) this.#held.get(subject)?.map.upsert(this.#pairs(entries));
+    const held = entries.length > 0 ? this.#held.get(subject) : undefined;
+    if (held === undefined) return;
+    held.changes++;
+    held.map.upsert(this.#pairs(entries));
   }
   remove(subject: SubjectPolicy, entries: readonly PolicyEntry[]): void {
-    if (entries.length > 0) this.#held.get(subject)?.map.remove(entries.map(policyEntryKey));
+    const held = entries.length > 0 ? this.#held.get(subject) : undefined;
+    if (held === undefined) return;
+    held.changes++;
+    held.map.remove(entries.map(policyEntryKey));
   }
 
   /** Entries of maps that were taken over and that no policy has any more. */
@@ -127,12 +137,11 @@ export class PolicyMapsWriter {
    */
   *check(isCurrent: (subject: SubjectPolicy) => boolean): Generator<void, number> {
     let mended = 0;
-    for (const [subject, { id, map }] of [...this.#held]) {
+    for (const [subject, held] of [...this.#held]) {
       yield;
-      if (this.#held.get(subject)?.id !== id || !isCurrent(subject)) continue;
-      mended += this.#reinstate(id);
-      const { added, changed, removed } = this.#bring(map, this.#pairs(denyFirst([...subject.entries()])));
-      mended += added + changed + removed;
+      if (!this.#held.has(subject) || !isCurrent(subject)) continue;
+      mended += this.#reinstate(held.id);
+      mended += yield* this.#checkOne(subject, held);
     }
     yield;
     for (const id of [...this.spare(), ...this.stock.ready()]) {
@@ -195,23 +204,23 @@ export class PolicyMapsWriter {
     return Math.max(0, ...this.reconcilers().map(({ pressure }) => pressure));
   }
 
-  #create(entries: readonly Pair[]): Omit<Held, 'users'> {
+  #create(entries: readonly Pair[]): Filled {
     const id = this.#next++;
     let map: Held['map'] | undefined;
     this.#maps.create(id, (empty) => {
-      map = new MapReconciler(empty, { same: samePolicyEntry });
+      map = policyReconciler(empty);
       map.replace(entries);
     });
     return { id, map: map! };
   }
 
   /** Undefined where the map is of another size, or cannot be read. */
-  #adopt(id: number, entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
+  #adopt(id: number, entries: readonly Pair[]): Filled | undefined {
     if (!this.#former.has(id)) return undefined;
     try {
       const there = this.#maps.get(id);
       if (there?.maxEntries !== this.#maps.entriesEach) return undefined;
-      const map: Held['map'] = new MapReconciler(there, { same: samePolicyEntry });
+      const map: Held['map'] = policyReconciler(there);
       const { stale } = map.takeOver(entries);
       this.#stale.push(() => map.remove(denyLast(stale)));
       this.#former.delete(id);
@@ -228,9 +237,17 @@ export class PolicyMapsWriter {
     return 1;
   }
 
-  #bring(map: Held['map'], entries: readonly Pair[]) {
-    const { added, changed, stale } = map.takeOver(entries);
-    return { added, changed, removed: map.remove(denyLast(stale)) };
+  /** A policy that changes meanwhile is left for the next time. */
+  *#checkOne(subject: SubjectPolicy, held: Held): Generator<void, number> {
+    const wanted = fixedEntries(held.map.map.keyLayout, this.#pairs(subject.entries()));
+    const { changes } = held;
+    const before = held.map.mended;
+    for (const walk = held.map.check(wanted); ; ) {
+      const { done, value } = walk.next();
+      if (done) return value;
+      yield;
+      if (this.#held.get(subject) !== held || held.changes !== changes) return held.map.mended - before;
+    }
   }
 
   /** What cannot be deleted is tried again with the next `dropFormer`. */
@@ -244,7 +261,7 @@ export class PolicyMapsWriter {
   }
 
   /** The longest unused map, if it has rested, or there is no room for another one. */
-  #refill(entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
+  #refill(entries: readonly Pair[]): Filled | undefined {
     const [oldest] = this.#spare;
     if (oldest === undefined) return undefined;
     const isFull = this.size + this.#spare.length + this.stock.size >= this.#maps.maxEntries;
@@ -256,7 +273,7 @@ export class PolicyMapsWriter {
     return oldest;
   }
 
-  #fill(entries: readonly Pair[]): Omit<Held, 'users'> | undefined {
+  #fill(entries: readonly Pair[]): Filled | undefined {
     const empty = this.stock.take();
     empty?.map.replace(entries);
     return empty;

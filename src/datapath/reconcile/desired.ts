@@ -30,6 +30,18 @@ export function keyNames<K>(layout: Layout<K>): (key: K) => string {
   return namer;
 }
 
+/** Desired entries that are these and never change. */
+export function fixedEntries<K, V>(layout: Layout<K>, pairs: Iterable<readonly [K, V]>): Desired<K, V> {
+  const name = keyNames(layout);
+  const entries = new Map(Array.from(pairs, (pair) => [name(pair[0]), pair]));
+  return {
+    size: entries.size,
+    get: (key) => entries.get(name(key))?.[1],
+    entries: () => entries.values(),
+    changes: () => [],
+  };
+}
+
 /** Desired entries that are set one by one. What comes back before anybody asked has not changed. */
 export class DesiredEntries<K, V> implements Desired<K, V> {
   readonly #entries = new Map<string, readonly [K, V]>();

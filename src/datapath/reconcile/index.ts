@@ -14,8 +14,7 @@ export {
   type ConntrackMaps,
   collectConntrack,
 } from './conntrack-collector.ts';
-export { type Desired, DesiredEntries } from './desired.ts';
+export { type Desired, DesiredEntries, fixedEntries } from './desired.ts';
 export { MapReconciler, type ReconcileOptions, type ReconcileReport } from './map-reconciler.ts';
 export { MapStage } from './map-stage.ts';
-export { samePolicyEntry } from './same-policy-entry.ts';
 export { type MapState, type Stage, Stages } from './stages.ts';

@@ -2,11 +2,9 @@ import { Fault } from '../../lib/fault.ts';
 import type { Refusal, TypedMap } from '../maps/index.ts';
 import { type Desired, keyNames } from './desired.ts';
 
-export interface ReconcileOptions<V> {
-  /**
-   * Whether what the kernel has is as wanted, where it is not byte for byte: a program may keep counters of its own in the value.
-   */
-  readonly same?: (wanted: V, found: V) => boolean;
+export interface ReconcileOptions {
+  /** Bytes of the value that are the agent's: after them programs keep counters of their own. Not given: all. */
+  readonly ownBytes?: number;
 }
 
 export interface ReconcileReport {
@@ -25,22 +23,24 @@ const checkedAtOnce = 1024;
  */
 export class MapReconciler<K, V> {
   readonly map: TypedMap<K, V>;
-  readonly #same: ((wanted: V, found: V) => boolean) | undefined;
+  readonly #ownBytes: number;
   readonly #refused = new Map<string, { key: K; value: V; fault: Fault }>();
   readonly #undeleted = new Map<string, { key: K; fault: Fault }>();
   readonly #name: (key: K) => string;
   readonly #value: DataView;
+  readonly #own: Uint8Array;
   #size = 0;
   #errors = 0;
   #mended = 0;
   /** Rises with each write, so that a check knows whether it saw the map at rest. */
   #writes = 0;
 
-  constructor(map: TypedMap<K, V>, { same }: ReconcileOptions<V> = {}) {
+  constructor(map: TypedMap<K, V>, { ownBytes = map.valueLayout.size }: ReconcileOptions = {}) {
     this.map = map;
-    this.#same = same;
+    this.#ownBytes = ownBytes;
     this.#name = keyNames(map.keyLayout);
     this.#value = new DataView(new ArrayBuffer(map.valueLayout.size));
+    this.#own = new Uint8Array(this.#value.buffer, 0, ownBytes);
   }
 
   /** Entries in the kernel's map. */
@@ -100,18 +100,22 @@ export class MapReconciler<K, V> {
     const missing = new Map<string, readonly [K, V]>();
     for (const pair of wanted) missing.set(this.#name(pair[0]), pair);
     const differing = new Set<string>();
-    const stale = new Map<string, readonly [K, V]>();
+    const stale: (readonly [K, V])[] = [];
     const seen = new Set<string>();
-    for (const [key, found] of this.map.entries()) {
-      const text = this.#name(key);
-      // A hash map that somebody writes to may show an entry twice.
-      if (seen.has(text)) continue;
-      seen.add(text);
-      const pair = missing.get(text);
-      if (pair === undefined) stale.set(text, [key, found]);
-      else if (this.#isSame(pair[1], found)) missing.delete(text);
-      else differing.add(text);
-    }
+    const { keyLayout, valueLayout } = this.map;
+    for (const { keys, values, count } of this.map.batches())
+      for (let index = 0; index < count; index++) {
+        const keyAt = index * keyLayout.size;
+        const text = Buffer.from(keys.buffer, keys.byteOffset + keyAt, keyLayout.size).toString('latin1');
+        // A hash map that somebody writes to may show an entry twice.
+        if (seen.has(text)) continue;
+        seen.add(text);
+        const pair = missing.get(text);
+        const valueAt = index * valueLayout.size;
+        if (pair === undefined) stale.push([keyLayout.decode(keys, keyAt), valueLayout.decode(values, valueAt)]);
+        else if (this.#isFound(pair[1], values, valueAt)) missing.delete(text);
+        else differing.add(text);
+      }
     this.#size = seen.size;
     this.#refused.clear();
     this.#undeleted.clear();
@@ -120,7 +124,7 @@ export class MapReconciler<K, V> {
     const unchanged = [...this.#refused.keys()].filter((text) => differing.has(text)).length;
     const changed = differing.size - unchanged;
     this.#size += written - changed;
-    return { added: written - changed, changed, stale: [...stale.values()] };
+    return { added: written - changed, changed, stale };
   }
 
   /** Writes these, and nothing else. Answers how many are in force. */
@@ -183,16 +187,15 @@ export class MapReconciler<K, V> {
         }
       }
       this.upsert(differing);
-      mended += differing.length;
+      mended += this.#count(differing.length);
       yield;
     }
     const isAtRest = this.#writes === writes;
     // Not before the end: the kernel goes on from the last key that it gave.
-    mended += this.remove(foreign.filter((key) => desired.get(key) === undefined));
+    mended += this.#count(this.remove(foreign.filter((key) => desired.get(key) === undefined)));
     // Where nobody wrote meanwhile, numbers say whether one is missing; where somebody did, each is asked for.
     if (isAtRest) this.#size = seen + this.#undeleted.size;
     if (!isAtRest || seen !== desired.size - this.refused) mended += yield* this.#fillIn(desired);
-    this.#mended += mended;
     return mended;
   }
 
@@ -203,9 +206,14 @@ export class MapReconciler<K, V> {
       if (++at % checkedAtOnce === 0) yield;
       const wanted = desired.get(key);
       if (wanted === undefined || this.#refused.has(this.#name(key)) || this.map.get(key) !== undefined) continue;
-      mended += this.upsert([[key, wanted]]);
+      mended += this.#count(this.upsert([[key, wanted]]));
     }
     this.#size = at - this.refused + this.#undeleted.size;
+    return mended;
+  }
+
+  #count(mended: number): number {
+    this.#mended += mended;
     return mended;
   }
 
@@ -230,19 +238,8 @@ export class MapReconciler<K, V> {
     if (this.#undeleted.size > 0) this.#undeleted.delete(this.#name(key));
   }
 
-  #isSame(wanted: V, found: V): boolean {
-    if (this.#same) return this.#same(wanted, found);
-    this.map.valueLayout.encode(found, this.#value);
-    const bytes = Buffer.from(this.#value.buffer.slice(0));
-    this.map.valueLayout.encode(wanted, this.#value);
-    return bytes.equals(Buffer.from(this.#value.buffer));
-  }
-
   #isFound(wanted: V, values: DataView, at: number): boolean {
-    const { valueLayout } = this.map;
-    if (this.#same) return this.#same(wanted, valueLayout.decode(values, at));
-    valueLayout.encode(wanted, this.#value);
-    const found = Buffer.from(values.buffer, values.byteOffset + at, valueLayout.size);
-    return found.equals(Buffer.from(this.#value.buffer));
+    this.map.valueLayout.encode(wanted, this.#value);
+    return Buffer.compare(this.#own, new Uint8Array(values.buffer, values.byteOffset + at, this.#ownBytes)) === 0;
   }
 }
