@@ -127,7 +127,7 @@ describe('programs', function () {
     });
   }
 
-  it('are found wherever an agent left them, as links or filters, and taken off', () => {
+  it('are found wherever an agent left them, as tcx links or filters, and taken off', () => {
     const [one, two] = [netns.addVeth('l1'), netns.addVeth('l2')];
     const { attachments } = load('tcx');
     netns.run(() => {
