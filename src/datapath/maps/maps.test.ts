@@ -160,7 +160,7 @@ describe('maps', () => {
     assert.deepEqual(second.endpoints.get(7), endpoint(42));
     assert.equal(second.ipcache4.get({ prefixlen: 24, address: Uint8Array.of(10, 0, 1, 0) })?.identity, 300);
     // Written by programs that are still attached with the old map.
-    first.conntrack4.set(connection(2), expiring(2));
+    first.conntrack4.set(connection(2), expiring(2n));
     first.conntrack4.set(connection(1), expiring(3n));
     second.endpoints.delete(7);
     second.finishReplacing();
