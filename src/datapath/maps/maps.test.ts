@@ -143,12 +143,12 @@ describe('maps', () => {
       ...{ local: Uint8Array.of(10, 0, 0, 1), peer: Uint8Array.of(10, 0, 0, 2), localPort, peerPort: 80 },
       ...{ endpoint: 1, protocol: 6 },
     });
-    const expiring = (expiresAt: bigint) => {
+    const expiring = (expiresAt: number) => {
       const view = new DataView(new ArrayBuffer(conntrackEntry.size));
-      view.setBigUint64(conntrackEntry.offsets.expiresAt, expiresAt, true);
+      view.setUint32(conntrackEntry.offsets.expiresAt, expiresAt, true);
       return conntrackEntry.decode(view);
     };
-    first.conntrack4.set(connection(1), expiring(1n));
+    first.conntrack4.set(connection(1), expiring(1));
     const second = open({ endpoints: 128, ipcache4: 2048, policies: 32, conntrack4: 2048 });
     assert.deepEqual(second.replaced, [
       { map: 'endpoints', reason: 'max_entries 64 -> 128', copied: 1 },
@@ -160,12 +160,12 @@ describe('maps', () => {
     assert.deepEqual(second.endpoints.get(7), endpoint(42));
     assert.equal(second.ipcache4.get({ prefixlen: 24, address: Uint8Array.of(10, 0, 1, 0) })?.identity, 300);
     // Written by programs that are still attached with the old map.
-    first.conntrack4.set(connection(2), expiring(2n));
-    first.conntrack4.set(connection(1), expiring(3n));
+    first.conntrack4.set(connection(2), expiring(2));
+    first.conntrack4.set(connection(1), expiring(3));
     second.endpoints.delete(7);
     second.finishReplacing();
     assert.equal(second.conntrack4.get(connection(2))?.expiresAt, 2);
-    assert.equal(second.conntrack4.get(connection(1))?.expiresAt, 1n, 'what is in the new one is newer');
+    assert.equal(second.conntrack4.get(connection(1))?.expiresAt, 1, 'what is in the new one is newer');
     assert.equal(second.endpoints.get(7), undefined, 'what the agent has removed since stays away');
   });
 
