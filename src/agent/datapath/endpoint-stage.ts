@@ -149,19 +149,20 @@ export class EndpointStage implements Stage {
     if (sharing?.size === 0) this.#bySubject.delete(subject);
   }
 
-  /** Maps of the process before that all of their endpoints which are still there may go on with: their policy is one. */
+  /**
+   * Maps of the process before that their endpoints may go on with: they have one policy, and nobody else has it, as until the end of this
+   * the map also holds what the policy was before.
+   */
   #formerPolicies(): ReadonlyMap<SubjectPolicy, number> {
-    const users = new Map<number, Set<SubjectPolicy>>();
-    for (const [ifindex, { policyId }] of this.#former) {
-      const placed = this.#placed.get(ifindex);
-      if (placed === undefined) continue;
-      const subjects = users.get(policyId);
-      if (subjects === undefined) users.set(policyId, new Set([placed.subject]));
-      else subjects.add(placed.subject);
-    }
+    const idOf = (ifindex: number) => this.#former.get(ifindex)?.policyId;
+    const users = new Map<number, number>();
+    for (const [ifindex, { policyId }] of this.#former)
+      if (this.#placed.has(ifindex)) users.set(policyId, (users.get(policyId) ?? 0) + 1);
     const found = new Map<SubjectPolicy, number>();
-    for (const [id, [subject, other]] of users)
-      if (subject !== undefined && other === undefined) found.set(subject, id);
+    for (const [subject, sharing] of this.#bySubject) {
+      const [id, ...others] = new Set(Array.from(sharing, idOf));
+      if (id !== undefined && others.length === 0 && users.get(id) === sharing.size) found.set(subject, id);
+    }
     return found;
   }
 

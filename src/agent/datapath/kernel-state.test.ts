@@ -16,7 +16,7 @@ import { MapType } from '../../datapath/sys/bpf-calls.ts';
 import { EndpointFlag } from '../../gen/abi.ts';
 import { u32 } from '../../lib/layout.ts';
 import { Store } from '../../store/index.ts';
-import { contents, endpoint, policy, TestMaps, Told, take, World, worldStep } from './testing/kernel-world.ts';
+import { contents, endpoint, policy, reached, TestMaps, Told, take, World, worldStep } from './testing/kernel-world.ts';
 import { Crash, WatchedBpf } from './testing/watched-bpf.ts';
 
 describe('what the kernel is told', () => {
@@ -83,6 +83,47 @@ describe('what the kernel is told', () => {
           const found = contents(own, new World(own, told));
           assert.deepEqual(found.unused, []);
           assert.deepEqual(found, rebuilt(told));
+        })
+        .afterEach(clear),
+      { numRuns: 40 },
+    );
+  });
+
+  it('lets nothing pass at any single write of a restart that neither the old policies let pass nor the new ones, and what both do always', () => {
+    const rule = fc.option(fc.record({ group: fc.nat({ max: 2 }), deny: fc.boolean() }), { nil: undefined });
+    const rules = fc.tuple(rule, rule);
+    fc.assert(
+      fc
+        .property(rules, rules, fc.boolean(), (old, now, split) => {
+          const { directory } = maps.open(bpf, kernel);
+          const told = new Told();
+          const say = (of: typeof old) => {
+            told.policies.clear();
+            for (const [app, one] of of.entries())
+              if (one !== undefined) told.policies.set(app, policy(app, one.group, one.deny));
+          };
+          for (const number of [1, 2, 3])
+            told.endpoints.set(1000 + number, endpoint(number, number % 2, 400 + (number % 2)));
+          say(old);
+          const first = maps.open(bpf, kernel, {}, directory);
+          new World(first, told);
+          const before = reached(first);
+          say(now);
+          // One of two that shared a policy has another one now.
+          if (split) told.endpoints.set(1003, endpoint(3, 0, 400));
+          const fresh = maps.open(bpf, kernel);
+          new World(fresh, told);
+          const after = reached(fresh);
+          const watched = new WatchedBpf(bpf);
+          const own = maps.open(watched.bpf, kernel, {}, directory);
+          const both = before.intersection(after);
+          watched.onWrite = () => {
+            const during = reached(own);
+            assert.deepEqual([...during.difference(before.union(after))], [], 'passes, and nobody lets it');
+            assert.deepEqual([...both.difference(during)], [], 'is dropped, and both let it pass');
+          };
+          new World(own, told);
+          assert.deepEqual(reached(own), after);
         })
         .afterEach(clear),
       { numRuns: 40 },
@@ -171,11 +212,9 @@ describe('what the kernel is told', () => {
     assert.deepEqual(world.state.faults(), []);
     assert.equal([...own.endpoints.entries()].length, 4);
     // One that has another policy than those who had the same: it keeps its own until there is room.
-    const shared = new Told();
-    for (const number of [1, 2, 3, 4, 5])
-      shared.endpoints.set(1000 + number, endpoint(number, Math.min(number, 4), 400 + Math.min(number, 4)));
-    const before = new World(maps.open(bpf, kernel, sizes, directory), shared);
-    assert.deepEqual(before.state.faults(), []);
+    const shared = world.told;
+    world.set(endpoint(5, 4, 404));
+    assert.deepEqual(world.state.faults(), []);
     shared.endpoints.set(1005, endpoint(5, 5, 405));
     const full = maps.open(bpf, kernel, sizes, directory);
     const last = new World(full, shared);

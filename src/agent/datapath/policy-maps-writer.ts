@@ -176,9 +176,6 @@ export class PolicyMapsWriter {
   idOf(subject: SubjectPolicy): number | undefined {
     return this.#held.get(subject)?.id;
   }
-  mapOf(subject: SubjectPolicy): MapReconciler<PolicyKey, PolicyValue> | undefined {
-    return this.#held.get(subject)?.map;
-  }
   reconcilers(): MapReconciler<PolicyKey, PolicyValue>[] {
     return Array.from(this.#held.values(), ({ map }) => map);
   }

@@ -2,9 +2,11 @@ import { mkdtempSync } from 'node:fs';
 import fc from 'fast-check';
 import { type CiliumNetworkPolicy, parseObject } from '../../../api/index.ts';
 import { type Bpf, type DatapathMaps, type Kernel, openMaps, removePins, type Stage } from '../../../datapath/index.ts';
+import { Direction, EndpointFlag, PolicyVerdict } from '../../../gen/abi.ts';
 import type { Endpoint } from '../../../network/endpoint/index.ts';
 import { PolicyEngine, type SubjectPolicy } from '../../../network/policy/index.ts';
 import { Ipcache } from '../../../network/routing/index.ts';
+import { cidrNumbers } from '../cidr-numbers.ts';
 import { KernelState } from '../kernel-state.ts';
 
 export const smallSizes = {
@@ -72,7 +74,9 @@ export class World {
     this.state.setHostAddresses(told.addresses);
     for (const one of told.policies.values()) engine.setPolicy(one);
     for (const one of told.endpoints.values()) this.#place(one);
+    engine.cidrs.restore(cidrNumbers(maps));
     this.state.apply();
+    engine.cidrs.forget();
   }
 
   set(one: Endpoint): void {
@@ -158,6 +162,37 @@ export function contents(maps: DatapathMaps, { engine, state }: World) {
   const used = new Set(Array.from(maps.endpoints.entries(), ([, { policyId }]) => policyId));
   const unused = [...policies.keys()].filter((id) => !used.has(id) && !spare.includes(id));
   return { endpoints, prefixes, addresses, unused };
+}
+
+/** Senders: identities of the world, and addresses of networks that its policies name. */
+const senders = [300, 301, 302, '192.0.0.1', '192.0.1.1', '192.0.2.1'] as const;
+
+/** Who reaches which endpoint, by what the maps say: `1001 300`. A slow and obvious evaluator. */
+export function reached(maps: DatapathMaps): Set<string> {
+  const found = new Set<string>();
+  const prefixes = [...maps.ipcache4.entries()].sort(([a], [b]) => b.prefixlen - a.prefixlen);
+  const identityOf = (address: string) => {
+    const bits = (bytes: Iterable<number>) => [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+    const own = bits(address.split('.').map(Number));
+    return (
+      prefixes.find(([{ address: network, prefixlen }]) => own.startsWith(bits(network).slice(0, prefixlen)))?.[1]
+        .identity ?? 2
+    );
+  };
+  for (const [ifindex, { flags, policyId }] of maps.endpoints.entries()) {
+    const rules = [...(maps.policies.get(policyId)?.entries() ?? [])].filter(
+      ([{ direction }]) => direction === Direction.ingress,
+    );
+    for (const sender of senders) {
+      const identity = typeof sender === 'number' ? sender : identityOf(sender);
+      const verdicts = rules.flatMap(([key, { verdict }]) =>
+        key.identity === 0 || key.identity === identity ? verdict : [],
+      );
+      const isAllowed = verdicts.length > 0 && !verdicts.includes(PolicyVerdict.deny);
+      if ((flags & EndpointFlag.ingressEnforced) === 0 || isAllowed) found.add(`${ifindex} ${sender}`);
+    }
+  }
+  return found;
 }
 
 export type WorldStep =
