@@ -159,6 +159,10 @@ describe('the interface of a pod', () => {
     assert.deepEqual(checkAdoptedInterface(node, doors[1]!, adopted), []);
     inPod().ip('address', 'del', '10.9.0.3/24', 'dev', 'eth0');
     assert.match(checkAdoptedInterface(node, doors[1]!, adopted).join(), /lacks the address 10\.9\.0\.3/);
+    inNode().ip('link', 'set', 'eni1', 'down');
+    assert.match(checkAdoptedInterface(node, doors[1]!, adopted).join(), /eni1 is down/);
+    inNode().ip('link', 'del', 'eni1');
+    assert.match(checkAdoptedInterface(node, doors[1]!, adopted).join(), /eni1 is gone from the node/);
   });
 
   it('that has no end on the node cannot be chained to', () => {

@@ -17,13 +17,14 @@ export function checkPodInterface(node: Netlink, door: NetworkNamespace, made: P
   }
 }
 
-/** Of an interface that is another plugin's: only that it is still there, with its addresses. */
+/** Of an interface that is another plugin's: only that it is still there, up, with its addresses. */
 export function checkAdoptedInterface(node: Netlink, door: NetworkNamespace, adopted: PodInterface): string[] {
   const pod = door.netlink();
   try {
     const host = node.links.find(adopted.hostIndex);
     if (host === undefined) return [`${adopted.hostInterface} is gone from the node`];
-    return [...checkLink(pod, adopted), ...checkAddresses(pod, adopted)];
+    const down = host.isUp ? [] : [`${adopted.hostInterface} is down`];
+    return [...checkLink(pod, adopted), ...checkAddresses(pod, adopted), ...down];
   } finally {
     pod.close();
   }
