@@ -26,8 +26,9 @@ const restOfSpare = 1000;
  * A map for each policy that endpoints have; equal ones share it. Putting a map into the map of maps, or taking it out, waits for an RCU
  * grace period (10 ms), so maps that nobody has any more are kept for policies to come. They keep their entries until then: a program
  * that has begun with an endpoint of before must not find less than its policy. A map of the process before is gone on with where its
- * endpoints still have one policy in common: then only what differs is written, and what its entries have counted stays. Numbers of others
- * go on from its numbers, so that endpoints are never without their policy: old maps go once nothing points at them any more.
+ * endpoints have one policy, and nobody else has that one: then only what differs is written, and what its entries have counted stays.
+ * Numbers of others go on from its numbers, so that endpoints are never without their policy: old maps go once nothing points at them
+ * any more.
  */
 export class PolicyMapsWriter {
   readonly #maps: PolicyMaps;
