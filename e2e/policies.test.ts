@@ -131,6 +131,32 @@ for (const { title, args, cases } of variants)
         );
       });
 
+    it('let nothing through that only a proxy for L7 could, and that is told', async () => {
+      const ports = [{ port: '8080', protocol: 'TCP' }];
+      rig.write({
+        ...{ apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'l7', namespace: 'default' } },
+        spec: {
+          endpointSelector: { matchLabels: { app: 'server' } },
+          ingress: [
+            { fromEndpoints: [{}], toPorts: [{ ports, rules: { http: [{ method: 'GET' }] } }] },
+            { fromEndpoints: [{}], toPorts: [{ ports: [{ port: '9090', protocol: 'TCP' }] }] },
+          ],
+        },
+      });
+      try {
+        await until('both nodes to say so', () =>
+          rig.nodes.every(({ program }) =>
+            program.stderr().includes('spec.ingress[0].toPorts[0].rules needs the proxy for L7'),
+          ),
+        );
+        const lines = ['client server tcp/8080', 'far server tcp/8080'];
+        await until('it to be in force', async () => (await others(lines, 'timeout')).length === 0);
+        assert.deepEqual(await others(['client server tcp/9090', 'far server tcp/9090'], 'ok'), []);
+      } finally {
+        rig.remove('CiliumNetworkPolicy', 'l7', 'default');
+      }
+    });
+
     it('stay in force while a change of them is wrong, and the change is told', async () => {
       const policy = (ingress: object) => ({
         ...{
