@@ -1,4 +1,4 @@
-import { DropReason, EventFlag, EventType, event as layout } from '../gen/abi.ts';
+import { DropReason, EventFlag, event as layout } from '../gen/abi.ts';
 import { dropReason } from './drop-reasons.ts';
 import type { DropDetail, Flow, Party, PolicyDetail } from './flow.ts';
 import type { FlowContext } from './flow-context.ts';
@@ -27,7 +27,7 @@ const { reply, fragment, notEnforced, rejudged } = EventFlag;
 
 /**
  * A record of the map `events` (`struct event`) with what the node knows about its numbers. The bytes are read now and not
- * kept. Undefined for a record of a type that this version does not know.
+ * kept. Undefined for a record that is not known ({@link isKnown}).
  */
 export function decodeFlow(
   view: DataView,
@@ -82,10 +82,12 @@ export function decodeFlow(
   return flow;
 }
 
-/** Whether a record has a type that decodes. */
+/** Whether a record decodes. */
 export function isKnown(view: DataView, start: number): boolean {
-  const type = view.getUint8(start + at.type);
-  return type === EventType.drop || type === EventType.trace || type === EventType.policyVerdict;
+  return (
+    typeNames[view.getUint8(start + at.type)] !== undefined &&
+    verdictNames[view.getUint8(start + at.verdict)] !== undefined
+  );
 }
 
 /** Where a side's fields lie. */

@@ -1,5 +1,6 @@
 import { EventType, EventVerdict, event as layout } from '../gen/abi.ts';
 import { type Flow, type MonitorEvent, type MonitorType, monitorTypes, type Verdict } from './flow.ts';
+import { parseProtocol, protocolNames } from './names.ts';
 import { type PartyFilter, parsePartyFilter, partyForms } from './party-filter.ts';
 
 /** What a reader wants to see: each list is an alternative, all that are given must hold. Texts as people write them. */
@@ -42,10 +43,12 @@ export function flowFilter(spec: FlowFilterSpec): FlowFilter | string {
   const related = parties(spec.related);
   const wrong = [from, to, related].find((side) => typeof side === 'string');
   if (typeof wrong === 'string') return wrong;
-  const ports = spec.port?.map(Number);
-  if (ports?.some((port) => !Number.isInteger(port) || port < 0 || port > 65_535) === true)
-    return 'a port is a number up to 65535';
-  const protocols = spec.protocol?.map((name) => name.toLowerCase());
+  const ports = spec.port?.map((text) => (/^\d{1,5}$/.test(text) ? Number(text) : Number.NaN));
+  if (ports?.every((port) => port <= 65_535) === false) return 'a port is a number up to 65535';
+  const protocols = spec.protocol?.map(parseProtocol);
+  const noProtocol = spec.protocol?.find((name) => parseProtocol(name) === undefined);
+  if (noProtocol !== undefined)
+    return `${noProtocol} is no protocol; there are ${protocolNames.join(', ')}, and numbers up to 255`;
 
   const typeNumbers = new Set(types.flatMap((type) => (type === 'agent' ? [] : [rawTypes[type]])));
   const verdictNumbers = new Set(wanted.map((verdict) => EventVerdict[verdict] as number));
@@ -73,7 +76,7 @@ export function flowFilter(spec: FlowFilterSpec): FlowFilter | string {
         side(to, destination) &&
         side(related, source, destination) &&
         (!isGiven(ports) || ports.some((port) => port === source.port || port === destination.port)) &&
-        (!isGiven(protocols) || protocols.includes(event.protocol?.toLowerCase() ?? ''))
+        (!isGiven(protocols) || protocols.includes(event.protocol ?? ''))
       );
     },
   };

@@ -55,11 +55,7 @@ export class FlowHub {
     for (const subscription of this.#subscriptions) {
       if (!subscription.filter.raw(view, start)) continue;
       flow ??= decodeFlow(view, start, this.#context, this.#clock);
-      if (flow === undefined) {
-        this.#unknown++;
-        return;
-      }
-      if (subscription.filter.matches(flow)) subscription.push(flow);
+      if (flow !== undefined && subscription.filter.matches(flow)) subscription.push(flow);
     }
   }
 

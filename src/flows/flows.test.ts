@@ -158,6 +158,7 @@ describe('filters of flows', () => {
       [{ from: ['reserved:app=web'] }, false],
       [{ protocol: ['tcp'] }, true],
       [{ protocol: ['UDP'] }, false],
+      [{ protocol: ['17', '6'] }, true],
       [{ port: ['80'] }, true],
       [{ port: ['81', '82'] }, false],
     ];
@@ -172,6 +173,9 @@ describe('filters of flows', () => {
       [{ from: ['?'] }, /shop\/web-1/],
       [{ port: ['70000'] }, /65535/],
       [{ port: ['http'] }, /65535/],
+      [{ port: [''] }, /65535/],
+      [{ protocol: ['tpc'] }, /tpc is no protocol; there are ICMP, /],
+      [{ protocol: ['256'] }, /no protocol/],
     ] as const) {
       const wrong = flowFilter(spec);
       assert.ok(typeof wrong === 'string');

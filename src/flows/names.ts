@@ -39,8 +39,16 @@ const protocols: Readonly<Record<number, string>> = {
   132: 'SCTP',
 };
 
+export const protocolNames: readonly string[] = Object.values(protocols);
+
 export function protocolName(number: number): string {
   return protocols[number] ?? String(number);
+}
+
+/** As {@link protocolName} has it, from a name in any case or a number; undefined for neither. */
+export function parseProtocol(text: string): string | undefined {
+  if (/^\d{1,3}$/.test(text)) return Number(text) <= 255 ? protocolName(Number(text)) : undefined;
+  return protocolNames.find((name) => name.toLowerCase() === text.toLowerCase());
 }
 
 /** Bits of a TCP header's flags (RFC 9293, section 3.1), the lowest first. */

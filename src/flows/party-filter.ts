@@ -1,4 +1,4 @@
-import { contains, type IpRange, parseCidr, parseIp } from '../lib/ip-address.ts';
+import { contains, parseIp, parseRange } from '../lib/ip-address.ts';
 import type { Party } from './flow.ts';
 
 /** Selects one side of flows. */
@@ -16,7 +16,7 @@ export function parsePartyFilter(text: string): PartyFilter | undefined {
   }
   const identity = /^identity:(\d{1,10})$/.exec(text)?.[1];
   if (identity !== undefined) return (party) => party.identity === Number(identity);
-  const range = rangeOf(text);
+  const range = parseRange(text);
   if (range !== undefined) {
     return ({ address }) => {
       const ip = parseIp(address);
@@ -41,9 +41,4 @@ function labelFilter(text: string): PartyFilter {
       const own = hasSource ? label : label.slice(label.indexOf(':') + 1);
       return own === text || (!hasValue && own.startsWith(`${text}=`));
     });
-}
-
-function rangeOf(text: string): IpRange | undefined {
-  const ip = parseIp(text);
-  return ip === undefined ? parseCidr(text) : { family: ip.family, first: ip.value, last: ip.value };
 }

@@ -55,6 +55,12 @@ export function parseCidr(text: string): IpRange | undefined {
   return { family: address.family, first, last: first + (1n << host) - 1n };
 }
 
+/** A network, or an address alone; undefined for anything else. */
+export function parseRange(text: string): IpRange | undefined {
+  const ip = parseIp(text);
+  return ip === undefined ? parseCidr(text) : { family: ip.family, first: ip.value, last: ip.value };
+}
+
 export function contains(range: IpRange, { family, value }: IpAddress): boolean {
   return family === range.family && value >= range.first && value <= range.last;
 }

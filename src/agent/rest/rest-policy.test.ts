@@ -86,6 +86,16 @@ describe('REST API: policies', () => {
     const denied = (await trace('k8s:app=db')).json();
     assert.equal(denied.verdict, 'denied');
     assert.doesNotMatch(denied.log, /verdict/, 'clients print it');
-    assert.equal((await ask('GET', '/v1/policy/resolve', undefined, { body: {} })).status, 400);
+    for (const [body, field] of [
+      [{}, 'from is missing'],
+      [{ from: { labels: [] }, to: { labels: ['a=b'] } }, 'from.labels'],
+      [{ from: { labels: ['a=b'] }, to: { labels: ['a=b'], dports: {} } }, 'to.dports'],
+      [{ from: { labels: ['a=b'] }, to: { labels: ['a=b'], dports: [{ protocol: 'tcpp' }] } }, 'to.dports[0].protocol'],
+      [{ from: { labels: ['a=b'] }, to: { labels: ['a=b'], dports: [{ protocol: 'TCP' }] } }, 'dports has a number'],
+    ] as const) {
+      const wrong = await ask('GET', '/v1/policy/resolve', undefined, { body });
+      assert.equal(wrong.status, 400, field);
+      assert.ok(wrong.json().includes(field), wrong.json());
+    }
   });
 });

@@ -124,14 +124,21 @@ function match(pattern: readonly string[], parts: readonly string[]): Record<str
 }
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  let chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  request.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > mostBody) throw new BadRequest(`a body of more than ${mostBody} bytes`, 413);
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString('utf8').trim();
+    if (size <= mostBody) chunks.push(chunk);
+    else {
+      // The rest is read and dropped: a client that is cut off while it writes does not see the answer.
+      chunks = [];
+      reject(new BadRequest(`a body of more than ${mostBody} bytes`, 413));
+    }
+  });
+  request.once('end', () => resolve(Buffer.concat(chunks)));
+  request.once('error', reject);
+  const text = (await promise).toString('utf8').trim();
   return text === '' ? undefined : parseJson(text);
 }
 

@@ -8,6 +8,7 @@ import type {
 import { Fault } from '../../lib/fault.ts';
 import { type Cell, printRest, type RestOutput } from '../output/rest-output.ts';
 import { askRest, type RestTarget } from '../rest-client.ts';
+import { endpointChangeCommands } from './endpoint-changes.ts';
 import { outputOptions, type TargetFlags } from './rest-options.ts';
 
 interface Flags extends TargetFlags {
@@ -59,6 +60,7 @@ export function endpointCommand(program: Command): void {
         rows: [[health.overallHealth, health.bpf, health.policy, health.connected ? 'yes' : 'no']],
       }));
     });
+  endpointChangeCommands(group);
 }
 
 export const idHelp = 'a number, or pod-name:NAMESPACE:NAME, container-id:ID, ipv4:ADDRESS, ipv6:ADDRESS';

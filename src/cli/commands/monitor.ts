@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FlowAggregator, type MonitorEvent, monitorTypes, partyForms, verdicts } from '../../flows/index.ts';
 import { duration } from '../arguments.ts';
 import { flowLine } from '../output/flow-line.ts';
@@ -32,7 +32,7 @@ export function monitorCommand(program: Command): void {
     .option('--related-to <who...>', 'only from or to these')
     .option('--protocol <names...>', 'only these: TCP, UDP, ICMP, ICMPv6')
     .option('--port <ports...>', 'only from or to these')
-    .option('--last <n>', 'begin with the last so many', Number, 0)
+    .option('--last <n>', 'begin with the last so many', last, 0)
     .option('--no-follow', 'end after these')
     .option('--aggregate <duration>', 'of alike events within this, such as 5s, the first and a sum', duration)
     .addOption(
@@ -78,6 +78,11 @@ async function run(flags: MonitorFlags): Promise<void> {
     clearInterval(timer);
     process.off('SIGINT', end).off('SIGTERM', end);
   }
+}
+
+function last(value: string): number {
+  if (!/^\d{1,4}$/.test(value)) throw new InvalidArgumentError('a number up to 5120 is needed.');
+  return Number(value);
 }
 
 function queryOf(flags: MonitorFlags): string {

@@ -246,6 +246,30 @@ describe('commands that ask the REST API', () => {
     }
   });
 
+  it('endpoint labels and config: what it has, and what is changed of it', async () => {
+    const { stdout } = await sluice('endpoint', 'labels', '17');
+    assert.deepEqual(lines(stdout), [
+      'LABEL | IN ITS IDENTITY | GIVEN',
+      'k8s:app=web | yes',
+      'k8s:io.kubernetes.pod.namespace=shop | yes',
+      'k8s:pod-template-hash=abc | no',
+    ]);
+    assert.equal((await sluice('endpoint', 'labels', '17', '-a', 'tier=front', 'a=b')).status, 0);
+    assert.deepEqual(view.endpointCalls.at(-1), ['labels', 17, ['tier=front', 'a=b']]);
+    assert.match((await sluice('endpoint', 'labels', '17', '-d', 'tier=front')).stderr, /NO_LABEL/);
+    assert.match(
+      (await sluice('endpoint', 'labels', '17', '-a', 'reserved:host')).stderr,
+      /user\[0\] is "reserved:host"/,
+    );
+    assert.deepEqual(lines((await sluice('endpoint', 'config', '17')).stdout), [
+      'OPTION | VALUE',
+      'PolicyAuditMode | Disabled',
+    ]);
+    assert.equal((await sluice('endpoint', 'config', '17', 'PolicyAuditMode=Enabled')).status, 0);
+    assert.deepEqual(view.endpointCalls.at(-1), ['audit', 17, true]);
+    assert.match((await sluice('endpoint', 'config', '17', 'Debug=Enabled')).stderr, /options\.Debug is none/);
+  });
+
   it('policy import and delete: rules of files and folders, checked before they are sent', async () => {
     const write = (name: string, text: string) => writeFileSync(join(dir, 'rules', name), text);
     mkdirSync(join(dir, 'rules'));

@@ -1,6 +1,6 @@
 import type { Identity } from '../../agent/rest/models/endpoint.ts';
 import type { CountedEntryView } from '../../agent/rest/view/policy-view.ts';
-import { portName, protocolName } from '../../agent/rest/words/ports.ts';
+import { portName, protocolOf } from '../../agent/rest/words/ports.ts';
 import type { Cell } from './rest-output.ts';
 
 /** What `/endpoint/{id}/policy` answers. */
@@ -36,7 +36,7 @@ export function policyMapTable({ entries }: EndpointPolicyMap, identities: reado
       verdicts[entry.verdict],
       entry.direction === 'ingress' ? 'Ingress' : 'Egress',
       who(entry.identity),
-      entry.protocol === 0 ? 'ANY' : `${portName(entry)}/${protocolName(entry.protocol)}`,
+      entry.protocol === 0 ? protocolOf(entry) : `${portName(entry)}/${protocolOf(entry)}`,
       entry.verdict === 'redirect' ? String(entry.proxyPort ?? 0) : 'NONE',
       String(entry.bytes),
       String(entry.packets),

@@ -1,8 +1,8 @@
-import type { EndpointStateView } from '../view/endpoint-view.ts';
+import type { EndpointState as OwnState } from '../../../api/index.ts';
 import type { NodeAddressing } from './node.ts';
 
 /** The API has no word for one that is being made. */
-export type EndpointState = Exclude<EndpointStateView, 'creating'>;
+export type EndpointState = Exclude<OwnState, 'creating'>;
 
 /** Shapes of the API's answers, named and spelled as in its OpenAPI description. Only what is answered here. */
 export interface Endpoint {

@@ -1,5 +1,3 @@
-import type { Port } from './endpoint.ts';
-
 export interface IPListEntry {
   readonly cidr: string;
   readonly identity: number;
@@ -22,12 +20,6 @@ export interface SelectorIdentityMapping {
   readonly selector: string;
   readonly identities: readonly number[];
   readonly users: number;
-}
-
-export interface TraceSelector {
-  readonly from?: { readonly labels?: readonly string[] };
-  readonly to?: { readonly labels?: readonly string[]; readonly dports?: readonly Port[] };
-  readonly verbose?: boolean;
 }
 
 export interface BPFMapList {

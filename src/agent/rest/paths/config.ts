@@ -1,7 +1,7 @@
 import { BadRequest, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { RuntimeConfig } from '../view/state-view.ts';
-import { nodeAddressing } from '../words/addressing.ts';
+import { hostAddressing } from '../words/addressing.ts';
 import { changeOf, optionsOf } from '../words/configuration.ts';
 import { monitorStatus } from '../words/status.ts';
 
@@ -15,14 +15,13 @@ export function configRoutes(view: DatapathView): Route[] {
       handle() {
         const { runtime, fixed } = view.config();
         const spec = { options: optionsOf(runtime), 'policy-enforcement': runtime.policyEnforcement };
-        const self = [...view.nodes()].find(({ name }) => name === view.node);
         return {
           body: {
             spec,
             status: {
               realized: spec,
               immutable: fixed.flags,
-              addressing: self === undefined ? {} : nodeAddressing(self),
+              addressing: hostAddressing(view),
               ...(fixed.kubernetesEndpoint === undefined ? {} : { 'k8s-endpoint': fixed.kubernetesEndpoint }),
               nodeMonitor: monitorStatus(view.health().monitor),
               deviceMTU: fixed.deviceMtu,

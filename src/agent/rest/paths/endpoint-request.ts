@@ -1,7 +1,6 @@
 import { endpointStates } from '../../../api/index.ts';
 import {
   boolean,
-  Context,
   type Format,
   IP_ADDRESS,
   integer,
@@ -12,12 +11,12 @@ import {
   optional,
   record,
   required,
-  type Schema,
   string,
 } from '../../../api/schema/index.ts';
 import { formatIp, parseIp } from '../../../lib/ip-address.ts';
 import { BadRequest } from '../router.ts';
 import type { EndpointRequest, RequestedAddress } from '../view/endpoint-changes.ts';
+import { readBody } from './read-body.ts';
 
 const text = string({ min: 1, max: 1024 });
 /** As tools send what they do not know. */
@@ -127,17 +126,6 @@ export function endpointOptionsOf(body: unknown): {
   return { options: read.options ?? {}, ...(user === undefined ? {} : { userLabels: user }) };
 }
 const options = record(text);
-
-function readBody<T>(schema: Schema<T>, body: unknown): T {
-  const context = new Context();
-  if (body === undefined || body === null) throw new BadRequest('the body is missing');
-  const read = schema(body, context);
-  if (context.errors === 0) return read;
-  const problems = context.diagnostics().filter(({ severity }) => severity === 'error');
-  throw new BadRequest(
-    problems.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint})`)).join('; '),
-  );
-}
 
 function requested(text: string | undefined, expirationId: string | undefined): RequestedAddress | undefined {
   const ip = text ? parseIp(text) : undefined;

@@ -3,13 +3,13 @@ import type { EndpointConfigurationSpec } from '../models/endpoint.ts';
 import type { Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
-import { nodeAddressing } from '../words/addressing.ts';
 import {
   endpointConfiguration,
   endpointHealth,
   endpointLabels,
   endpointModel,
   statusChange,
+  surroundingsOf,
 } from '../words/endpoint.ts';
 import { endpointChangeRoutes } from './endpoint-changes.ts';
 import { findEndpoint } from './endpoint-id.ts';
@@ -31,11 +31,11 @@ export function endpointRoutes(view: DatapathView): Route[] {
         const all = [...view.endpoints()];
         const found = labels === undefined ? all : all.filter((endpoint) => hasLabels(endpoint.labels, labels));
         if (labels !== undefined && found.length === 0) return { status: 404 };
-        const around = surroundings(view);
+        const around = surroundingsOf(view);
         return { stream: jsonList(found, (endpoint) => endpointModel(endpoint, around)) };
       },
     },
-    read('/endpoint/{id}', (endpoint) => endpointModel(endpoint, surroundings(view))),
+    read('/endpoint/{id}', (endpoint) => endpointModel(endpoint, surroundingsOf(view))),
     read('/endpoint/{id}/config', (endpoint) => ({
       realized: endpointConfiguration(endpoint) satisfies EndpointConfigurationSpec,
       immutable: {},
@@ -54,12 +54,4 @@ export function endpointRoutes(view: DatapathView): Route[] {
     }),
     ...endpointChangeRoutes(view),
   ];
-}
-
-function surroundings(view: DatapathView) {
-  const self = [...view.nodes()].find(({ name }) => name === view.node);
-  return {
-    hostAddressing: self === undefined ? {} : nodeAddressing(self),
-    identity: (id: number) => view.identity(id),
-  };
 }

@@ -1,8 +1,7 @@
 import { release } from 'node:os';
 import type { Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
-import { nodeAddressing } from '../words/addressing.ts';
-import { endpointModel } from '../words/endpoint.ts';
+import { endpointModel, surroundingsOf } from '../words/endpoint.ts';
 import { policyRule } from '../words/policy-rule.ts';
 import { statusResponse } from '../words/status.ts';
 
@@ -17,11 +16,7 @@ export function healthRoutes(view: DatapathView): Route[] {
       method: 'GET',
       path: '/debuginfo',
       handle() {
-        const self = [...view.nodes()].find(({ name }) => name === view.node);
-        const around = {
-          hostAddressing: self === undefined ? {} : nodeAddressing(self),
-          identity: (id: number) => view.identity(id),
-        };
+        const around = surroundingsOf(view);
         const { revision, rules } = view.policy();
         // Without the environment: it may hold secrets, and goes into tickets.
         return {

@@ -1,4 +1,4 @@
-import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
+import { contains, parseCidr, parseRange } from '../../../lib/ip-address.ts';
 import { jsonList } from '../json-list.ts';
 import type { IPListEntry } from '../models/state.ts';
 import { BadRequest, type Route } from '../router.ts';
@@ -39,8 +39,7 @@ export function ipRoutes(view: DatapathView): Route[] {
 }
 
 function rangeOf(text: string) {
-  const address = parseIp(text);
-  const range = address === undefined ? parseCidr(text) : { ...address, first: address.value, last: address.value };
+  const range = parseRange(text);
   if (range === undefined) throw new BadRequest(`${JSON.stringify(text)} is no CIDR; one is 10.0.0.0/8 or fd00::/64`);
   return range;
 }

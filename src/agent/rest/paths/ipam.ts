@@ -3,7 +3,7 @@ import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
 import { BadRequest, type Reply, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { AllocatedView } from '../view/state-view.ts';
-import { nodeAddressing } from '../words/addressing.ts';
+import { hostAddressing } from '../words/addressing.ts';
 
 export function ipamRoutes(view: DatapathView): Route[] {
   const { ipam } = view;
@@ -38,14 +38,13 @@ export function ipamRoutes(view: DatapathView): Route[] {
             },
           };
         };
-        const self = [...view.nodes()].find(({ name }) => name === view.node);
         return {
           status: 201,
           body: {
             address,
             ...of('ipv4'),
             ...of('ipv6'),
-            'host-addressing': self === undefined ? {} : nodeAddressing(self),
+            'host-addressing': hostAddressing(view),
           },
         };
       },

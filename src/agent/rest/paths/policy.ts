@@ -1,7 +1,17 @@
 import { parsePolicyRules } from '../../../api/index.ts';
+import {
+  boolean,
+  defaulted,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  required,
+  string,
+} from '../../../api/schema/index.ts';
 import { equal } from '../../../lib/equal.ts';
-import type { Port } from '../models/endpoint.ts';
-import type { Policy, PolicyTraceResult, TraceSelector } from '../models/state.ts';
+import type { Policy, PolicyTraceResult } from '../models/state.ts';
 import { BadRequest, parseJson, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
 import type { PolicyRuleView, TracePort } from '../view/policy-view.ts';
@@ -9,6 +19,7 @@ import { policyRule, ruleLabels, withoutName } from '../words/policy-rule.ts';
 import { ruleJson } from '../words/rule-json.ts';
 import { traceText, traceVerdict } from '../words/trace-text.ts';
 import { hasLabels, labelsOfBody } from './labels.ts';
+import { readBody, refusal } from './read-body.ts';
 
 /**
  * Rules of objects, and those that this agent alone was given here. The latter are added by PUT, which never replaces any, and removed by
@@ -72,23 +83,33 @@ export function policyRoutes(view: DatapathView): Route[] {
       method: 'GET',
       path: '/policy/resolve',
       handle({ body }) {
-        const selector = (body ?? {}) as TraceSelector;
-        const from = labelsOfBody(selector.from?.labels) ?? [];
-        const to = labelsOfBody(selector.to?.labels) ?? [];
-        if (from.length === 0 || to.length === 0)
-          throw new BadRequest('from.labels and to.labels are needed: who sends, and who receives');
-        const query = { from, to, ports: (selector.to?.dports ?? []).map(tracePort) };
+        const { from, to, verbose = false } = readBody(traceSelector, body);
+        const query = { from: from.labels, to: to.labels, ports: to.dports.map(tracePort) };
         const steps = view.trace(query);
         return {
           body: {
             verdict: traceVerdict(steps),
-            log: traceText(query, steps, selector.verbose === true),
+            log: traceText(query, steps, verbose),
           } satisfies PolicyTraceResult,
         };
       },
     },
   ];
 }
+
+const labels = list(string({ min: 1, max: 512 }), { min: 1, max: 256 });
+const port = object({
+  protocol: defaulted(oneOf('TCP', 'UDP', 'SCTP', 'ICMP', 'ICMPV6', 'ANY'), 'ANY'),
+  port: optional(integer(0, 65_535)),
+  name: optional(string({ max: 63 })),
+});
+type ReadPort = ReturnType<typeof port>;
+/** A TraceSelector: who sends, who receives, and by which ports. */
+const traceSelector = object({
+  from: required(object({ labels: required(labels) })),
+  to: required(object({ labels: required(labels), dports: defaulted(list(port, { max: 256 }), []) })),
+  verbose: optional(boolean),
+});
 
 function withLabels(rules: readonly PolicyRuleView[], wanted: readonly string[] | undefined): PolicyRuleView[] {
   return rules.filter((rule) => wanted === undefined || hasLabels(ruleLabels(rule), wanted));
@@ -99,18 +120,12 @@ function rulesOfBody(body: unknown) {
   const list = typeof body === 'string' ? parseJson(body) : body;
   const raws = Array.isArray(list) ? list.map(withoutName) : list;
   const { rules, diagnostics } = parsePolicyRules(raws);
-  if (rules === undefined) {
-    const errors = diagnostics.filter(({ severity }) => severity === 'error');
-    throw new BadRequest(
-      errors.map(({ message, hint }) => (hint === undefined ? message : `${message} (${hint})`)).join('; '),
-    );
-  }
+  if (rules === undefined) throw refusal(diagnostics);
   return rules.map((rule, i) => ({ raw: (raws as unknown[])[i], rule }));
 }
 
-function tracePort({ protocol, port, name }: Port): TracePort {
+function tracePort({ protocol, port, name }: ReadPort): TracePort {
   const value = port === undefined || port === 0 ? name : port;
-  if (value === undefined || (typeof value === 'number' && !(Number.isInteger(value) && value >= 0 && value <= 65_535)))
-    throw new BadRequest('a port of dports has a number up to 65535, or a name');
-  return { protocol: protocol ?? 'ANY', port: value };
+  if (value === undefined || value === '') throw new BadRequest('a port of dports has a number up to 65535, or a name');
+  return { protocol, port: value };
 }

@@ -1,25 +1,11 @@
+import type { EndpointState } from '../../../api/index.ts';
 import type { CountedEntryView, PolicyEntryView } from './policy-view.ts';
-
-/** States of an endpoint: those of CiliumEndpoint's `status.state`. */
-export const endpointViewStates = [
-  'creating',
-  'waiting-for-identity',
-  'not-ready',
-  'waiting-to-regenerate',
-  'regenerating',
-  'restoring',
-  'ready',
-  'disconnecting',
-  'disconnected',
-  'invalid',
-] as const;
-export type EndpointStateView = (typeof endpointViewStates)[number];
 
 /** One endpoint of this node: a pod's interface, or the host. */
 export interface EndpointView {
   /** Local to the node, 1 to 65535. */
   readonly id: number;
-  readonly state: EndpointStateView;
+  readonly state: EndpointState;
   readonly containerId?: string;
   readonly containerName?: string;
   readonly dockerEndpointId?: string;
@@ -72,7 +58,7 @@ export interface EndpointPolicyView {
 export interface EndpointLogEntry {
   /** ms since the epoch */
   readonly time: number;
-  readonly state: EndpointStateView;
+  readonly state: EndpointState;
   readonly failed: boolean;
   readonly message: string;
 }

@@ -1,4 +1,5 @@
 import type { NodeAddressing, NodeAddressingElement, NodeElement } from '../models/node.ts';
+import type { DatapathView } from '../view/datapath-view.ts';
 import type { NodeView } from '../view/node-view.ts';
 
 /** A node's own addresses and Pod CIDRs; of several CIDRs the first, as there is room for one. */
@@ -17,6 +18,12 @@ export function nodeAddressing(node: NodeView): NodeAddressing {
   const ipv4 = family(node.ipv4, node.ipv4Ranges[0]);
   const ipv6 = family(node.ipv6, node.ipv6Ranges[0]);
   return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
+}
+
+/** Of this node; nothing before its object is there. */
+export function hostAddressing(view: Pick<DatapathView, 'node' | 'nodes'>): NodeAddressing {
+  const self = [...view.nodes()].find(({ name }) => name === view.node);
+  return self === undefined ? {} : nodeAddressing(self);
 }
 
 export function nodeElement(node: NodeView, cluster: string): NodeElement {

@@ -1,7 +1,7 @@
 import type { DirectionRules, EndpointPolicy, EndpointPolicyEnabled, PolicyRule } from '../models/endpoint.ts';
 import type { EndpointPolicyView, EndpointView } from '../view/endpoint-view.ts';
 import type { PolicyEntryView } from '../view/policy-view.ts';
-import { portName, protocolName } from './ports.ts';
+import { portName, protocolOf } from './ports.ts';
 
 /** What an endpoint's map says, in the API's words: identities by direction and verdict, rules by port, rules by CIDR. */
 export function endpointPolicy(
@@ -41,7 +41,7 @@ export function policyEnabled({ ingress, egress, audit }: EndpointPolicyView): E
 }
 
 function portRule(entry: PolicyEntryView): string {
-  return JSON.stringify({ port: portName(entry), protocol: protocolName(entry.protocol), verdict: entry.verdict });
+  return JSON.stringify({ port: portName(entry), protocol: protocolOf(entry), verdict: entry.verdict });
 }
 
 /** Rules that are the same text once, with all that they come from. */

@@ -9,8 +9,10 @@ import type {
   LabelConfigurationStatus,
 } from '../models/endpoint.ts';
 import type { NodeAddressing } from '../models/node.ts';
-import type { EndpointLogEntry, EndpointStateView, EndpointView } from '../view/endpoint-view.ts';
+import type { DatapathView } from '../view/datapath-view.ts';
+import type { EndpointLogEntry, EndpointView } from '../view/endpoint-view.ts';
 import type { IdentityView } from '../view/state-view.ts';
+import { hostAddressing } from './addressing.ts';
 import { endpointPolicy } from './endpoint-policy.ts';
 import { identityModel } from './identity.ts';
 
@@ -19,10 +21,15 @@ export interface EndpointSurroundings {
   readonly identity: (id: number) => IdentityView | undefined;
 }
 
+export function surroundingsOf(view: DatapathView): EndpointSurroundings {
+  return { hostAddressing: hostAddressing(view), identity: (id) => view.identity(id) };
+}
+
 /** How many of the last entries of its log come with an endpoint. */
 const logEntries = 10;
 
-export function endpointModel(endpoint: EndpointView, { hostAddressing, identity }: EndpointSurroundings): Endpoint {
+export function endpointModel(endpoint: EndpointView, around: EndpointSurroundings): Endpoint {
+  const { identity } = around;
   const { pod } = endpoint;
   const own = endpoint.identity === undefined ? undefined : identity(endpoint.identity);
   const config = endpointConfiguration(endpoint);
@@ -48,7 +55,7 @@ export function endpointModel(endpoint: EndpointView, { hostAddressing, identity
       realized: config,
       networking: {
         addressing: addresses(endpoint),
-        'host-addressing': hostAddressing,
+        'host-addressing': around.hostAddressing,
         ...(endpoint.hostMac === undefined ? {} : { 'host-mac': endpoint.hostMac }),
         ...(endpoint.mac === undefined ? {} : { mac: endpoint.mac }),
         ...(endpoint.hostInterface === undefined
@@ -99,7 +106,7 @@ export function statusChange({ time, state, failed, message }: EndpointLogEntry)
   };
 }
 
-function endpointState(state: EndpointStateView): EndpointState {
+function endpointState(state: EndpointView['state']): EndpointState {
   return state === 'creating' ? 'waiting-for-identity' : state;
 }
 

@@ -1,10 +1,9 @@
+import { protocolName } from '../../../flows/index.ts';
 import type { PolicyEntryView } from '../view/policy-view.ts';
 
-/** By number of the IANA registry "Protocol Numbers"; those that policies can name. */
-const names: Readonly<Record<number, string>> = { 0: 'ANY', 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6', 132: 'SCTP' };
-
-export function protocolName(protocol: number): string {
-  return names[protocol] ?? String(protocol);
+/** Of an entry of a policy map. */
+export function protocolOf({ protocol }: Pick<PolicyEntryView, 'protocol'>): string {
+  return protocol === 0 ? 'ANY' : protocolName(protocol);
 }
 
 /** `80`, `8000-8003` for a block of ports, `any` for all. */
