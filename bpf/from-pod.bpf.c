@@ -6,11 +6,11 @@
  */
 #include "lib/addresses.h"
 #include "lib/deliver.h"
-#include "lib/encapsulate.h"
 #include "lib/enforce.h"
 #include "lib/parse.h"
 #include "lib/pod-source.h"
 #include "lib/route.h"
+#include "lib/vxlan.h"
 
 /** To the node itself: host policy, then the stack. */
 static __always_inline int to_host(struct __sk_buff *ctx, struct packet *p, const struct endpoint *from, const struct config *c)
@@ -76,6 +76,12 @@ static __always_inline int to_remote(struct __sk_buff *ctx, struct packet *p, co
 	if (unlikely(p->via_stack))
 		return PASS;
 	if (tunnel) {
+		if (c->flags & CONFIG_FAST_TUNNEL) {
+			int verdict = encapsulate(ctx, p, way, c, identity_on_the_wire(from->identity));
+
+			if (likely(verdict != BY_DEVICE))
+				return verdict;
+		}
 		reason = set_tunnel(ctx, p, &way->tunnel_endpoint, identity_on_the_wire(from->identity));
 		return reason ? drop(ctx, p, reason) : bpf_redirect(c->tunnel_ifindex, 0);
 	}

@@ -24,6 +24,8 @@ int from_uplink(struct __sk_buff *ctx)
 	if (ctx->protocol != bpf_htons(ETH_P_IP) && ctx->protocol != bpf_htons(ETH_P_IPV6))
 		return PASS;
 	reason = parse(ctx, &p);
+	if (!(c->flags & CONFIG_HOST_FIREWALL) && is_tunnel_to_us(&p, c))
+		return PASS;
 	/* The addresses are known unless the IP header itself is broken: then the stack drops it too. */
 	local = p.family ? find_local(&p.destination) : 0;
 	if (!local)

@@ -24,6 +24,8 @@ enum config_flag {
 	 * connection that was opened on a fast path, or the SYN that opens one.
 	 */
 	CONFIG_STACK_SERVICES = 1 << 7,
+	/** Encapsulate what goes to another node here, past the VXLAN device, where the FIB knows the way to that node at once. */
+	CONFIG_FAST_TUNNEL = 1 << 8,
 };
 
 /** The one entry of `config`. Durations in ns. */
@@ -55,4 +57,7 @@ struct config {
 	/** TCP flags that give a trace event when a connection has them for the first time in a direction (TH_*: FIN 1, SYN 2, RST 4). */
 	__u8 trace_tcp_flags;
 	__u8 pad;
+	/** This node's, for outer headers, with CONFIG_FAST_TUNNEL; nodes that are reached by IPv6 are the device's. */
+	__u8 tunnel_source4[4];
+	__u32 pad2;
 };

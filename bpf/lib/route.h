@@ -31,20 +31,32 @@ static __always_inline int decrement_ttl(struct __sk_buff *ctx, const struct pac
 	}
 }
 
-/** Asks the FIB. @returns whether it knew at once */
-static __noinline bool ask_route(struct __sk_buff *ctx, const struct packet *p, struct way *way)
+/** What the FIB is asked about. */
+static __always_inline void fib_question(struct bpf_fib_lookup *fib, const struct packet *p)
+{
+	if (p->family == 4) {
+		fib->family = FAMILY_INET;
+		fib->ipv4_src = get_address4(&p->source);
+		fib->ipv4_dst = get_address4(&p->destination);
+	} else {
+		fib->family = FAMILY_INET6;
+		__builtin_memcpy(fib->ipv6_src, &p->source, 16);
+		__builtin_memcpy(fib->ipv6_dst, &p->destination, 16);
+	}
+}
+
+/** Asks the FIB: about the packet, or with a tunnel about the node at its other end. @returns whether it knew at once */
+static __noinline bool ask_route(struct __sk_buff *ctx, const struct packet *p, struct way *way, const struct config *tunnel)
 {
 	struct bpf_fib_lookup fib = { .ifindex = ctx->ifindex };
 	int error;
 
-	if (p->family == 4) {
+	if (tunnel) {
 		fib.family = FAMILY_INET;
-		fib.ipv4_src = get_address4(&p->source);
-		fib.ipv4_dst = get_address4(&p->destination);
+		fib.ipv4_src = *(__be32 *)tunnel->tunnel_source4;
+		fib.ipv4_dst = get_address4(&way->tunnel_endpoint);
 	} else {
-		fib.family = FAMILY_INET6;
-		__builtin_memcpy(fib.ipv6_src, &p->source, 16);
-		__builtin_memcpy(fib.ipv6_dst, &p->destination, 16);
+		fib_question(&fib, p);
 	}
 	error = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (unlikely(error)) {
@@ -71,7 +83,7 @@ static __always_inline int route(struct __sk_buff *ctx, struct packet *p, struct
 
 	if (p->ttl <= 1)
 		return PASS;
-	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way))
+	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way, 0))
 		return PASS;
 	/* What is still to be cut into segments fits. */
 	if (unlikely(!ctx->gso_size && ctx->len > ETH_HLEN + way->mtu))

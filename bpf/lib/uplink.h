@@ -8,3 +8,9 @@ static __always_inline bool is_tunnel_traffic(const struct packet *p, const stru
 {
 	return c->flags & CONFIG_TUNNEL && p->protocol == IPPROTO_UDP && p->destination_port == c->tunnel_port;
 }
+
+/** The same, addressed to this node: known without a look-up. */
+static __always_inline bool is_tunnel_to_us(const struct packet *p, const struct config *c)
+{
+	return is_tunnel_traffic(p, c) && p->family == 4 && get_address4(&p->destination) == *(__be32 *)c->tunnel_source4;
+}

@@ -67,6 +67,7 @@ const defaults: Config = {
   wayLifetime: 0,
   wakeupBytes: 0,
   tunnelPort: 8472,
+  tunnelSource4: new Uint8Array(4),
   traceTcpFlags: 7,
 } as unknown as Config;
 

@@ -1,5 +1,6 @@
 import { Abi, type Config, ConfigFlag } from '../../gen/abi.ts';
 import type { RuntimeConfig } from '../rest/index.ts';
+import { addressValue } from './encode.ts';
 import type { DatapathOptions } from './options.ts';
 
 const second = 1_000_000_000n;
@@ -19,11 +20,19 @@ export function initialConfig({ enforcement, audit, events }: DatapathOptions): 
   };
 }
 
+/** This node's end of tunnels. */
+export interface TunnelEnd {
+  /** ifindex of the device; 0: there is none. */
+  readonly link: number;
+  /** The node's own. */
+  readonly ipv4: string | undefined;
+}
+
 /** The entry of the map `config`. */
 export function configValue(
   options: Pick<DatapathOptions, 'routing' | 'tunnelPort' | 'hostFirewall' | 'fastPath'>,
   runtime: RuntimeConfig,
-  tunnelIfindex: number,
+  tunnel: TunnelEnd,
 ): Config {
   const { routing, hostFirewall, fastPath } = options;
   const flags =
@@ -32,7 +41,7 @@ export function configValue(
     (hostFirewall ? ConfigFlag.hostFirewall : 0) |
     // There is nobody else yet who translates Services.
     ConfigFlag.stackServices |
-    (fastPath ? ConfigFlag.fastLocal | ConfigFlag.fastRouted : 0) |
+    (fastPath ? ConfigFlag.fastLocal | ConfigFlag.fastRouted | ConfigFlag.fastTunnel : 0) |
     (runtime.verdictEvents ? ConfigFlag.verdictEvents : 0) |
     (runtime.traceEvents ? ConfigFlag.traceEvents : 0);
   return {
@@ -45,7 +54,9 @@ export function configValue(
     tcpClosingLifetime: 10n * second,
     otherLifetime: 60n * second,
     icmpLifetime: 30n * second,
-    tunnelIfindex,
+    tunnelIfindex: tunnel.link,
+    // ::ffff:a.b.c.d, or nothing but zeros.
+    tunnelSource4: addressValue(tunnel.ipv4).bytes.slice(12),
     // Less than a change needs to get here from the API server.
     wayLifetime: 10_000_000,
     wakeupBytes: 262144,

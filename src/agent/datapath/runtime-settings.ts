@@ -49,7 +49,8 @@ export class RuntimeSettings {
   /** Also after the tunnel's device has become another one. */
   write(): void {
     const { options, network } = this.#options;
-    this.#desired.set(0, configValue(options, this.#current, network.tunnel?.link ?? 0));
+    const end = { link: network.tunnel?.link ?? 0, ipv4: network.devices.ipv4 };
+    this.#desired.set(0, configValue(options, this.#current, end));
     this.#map.fill();
   }
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/**
+ * VXLAN (RFC 7348) without its device: outer headers are put before the packet here, and it leaves by the interface that the FIB
+ * names. On the wire it is the same. What the device would do for each packet besides (metadata, and a route that must not be cached
+ * because each packet may have its own) costs more than all that is done here.
+ */
+#pragma once
+
+#include <linux/udp.h>
+
+#include "encapsulate.h"
+#include "route.h"
+
+#define VXLAN_HAS_VNI 0x08
+#define IP4_DO_NOT_FRAGMENT 0x4000
+#define ECN_MASK 3
+#define ECN_ECT_0 2
+#define ECN_CE 3
+/** Source ports of tunnels: a flow has the same one, and flows spread over the queues and links on the way. */
+#define FIRST_SOURCE_PORT 49152
+#define SOURCE_PORT_BITS 14
+
+struct vxlan_headers {
+	struct ethhdr ethernet;
+	struct iphdr ip;
+	struct udphdr udp;
+	/** Flags, 24 bits reserved; VNI, 8 bits reserved. */
+	__u8 flags;
+	__u8 reserved[3];
+	__be32 vni;
+	struct ethhdr inner;
+} __attribute__((packed));
+
+/** What comes before the inner frame's own header, which is already there. */
+#define VXLAN_OVERHEAD (sizeof(struct vxlan_headers) - ETH_HLEN)
+
+/** As the kernel's tunnels do it (RFC 6040): congestion marks are the network's to set, on the outside. */
+static __always_inline __u8 outer_ecn(struct __sk_buff *ctx, const struct packet *p)
+{
+	__u8 start[2], ecn;
+
+	if (bpf_skb_load_bytes(ctx, IP_OFFSET, start, sizeof(start)))
+		return 0;
+	ecn = (p->family == 4 ? start[1] : start[1] >> 4) & ECN_MASK;
+	return ecn == ECN_CE ? ECN_ECT_0 : ecn;
+}
+
+static __always_inline __be16 ip4_checksum(const struct iphdr *ip)
+{
+	const __u16 *words = (const __u16 *)ip;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < (int)(sizeof(*ip) / 2); i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~(sum + (sum >> 16));
+}
+
+enum encapsulated {
+	/** The packet is as it was: it is the device's. */
+	BY_DEVICE = 100,
+};
+
+/** @returns the program's verdict, or BY_DEVICE */
+static __noinline int encapsulate(struct __sk_buff *ctx, struct packet *p, struct way *way, const struct config *c, __u32 identity)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | BPF_F_ADJ_ROOM_ENCAP_L2_ETH |
+			  BPF_F_ADJ_ROOM_ENCAP_L2(ETH_HLEN);
+	__u32 length = ctx->len + VXLAN_OVERHEAD - ETH_HLEN;
+	struct vxlan_headers h __attribute__((aligned(8))) = {};
+	__u32 hash;
+
+	if (!is_mapped(&way->tunnel_endpoint) || !*(__be32 *)c->tunnel_source4)
+		return BY_DEVICE;
+	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way, c))
+		return BY_DEVICE;
+	/* A length of more than 16 bits is for devices that know of it. Segments to be cut fit: pods know what the tunnel takes. */
+	if (length > 0xffff || (!ctx->gso_size && length > way->mtu))
+		return BY_DEVICE;
+
+	hash = bpf_get_hash_recalc(ctx);
+	__builtin_memcpy(h.ethernet.h_dest, way->macs, 2 * ETH_ALEN);
+	h.ethernet.h_proto = bpf_htons(ETH_P_IP);
+	h.ip.version = 4;
+	h.ip.ihl = sizeof(h.ip) / 4;
+	h.ip.tos = outer_ecn(ctx, p);
+	h.ip.tot_len = bpf_htons(length);
+	h.ip.frag_off = bpf_htons(IP4_DO_NOT_FRAGMENT);
+	h.ip.ttl = TUNNEL_TTL;
+	h.ip.protocol = IPPROTO_UDP;
+	h.ip.saddr = *(__be32 *)c->tunnel_source4;
+	h.ip.daddr = get_address4(&way->tunnel_endpoint);
+	h.ip.check = ip4_checksum(&h.ip);
+	h.udp.source = bpf_htons(FIRST_SOURCE_PORT + (hash >> (32 - SOURCE_PORT_BITS)));
+	h.udp.dest = c->tunnel_port;
+	h.udp.len = bpf_htons(length - sizeof(h.ip));
+	h.flags = VXLAN_HAS_VNI;
+	h.vni = bpf_htonl(identity << 8);
+	/* Neither is anybody's: see hide_device. The receiving program looks at the inner packet alone. */
+	h.inner.h_dest[0] = 0x02;
+	h.inner.h_source[0] = 0x02;
+	h.inner.h_source[5] = 0x01;
+	h.inner.h_proto = ctx->protocol;
+
+	if (bpf_skb_adjust_room(ctx, VXLAN_OVERHEAD, BPF_ADJ_ROOM_MAC, flags))
+		return BY_DEVICE;
+	if (unlikely(bpf_skb_store_bytes(ctx, 0, &h, sizeof(h), 0))) {
+		p->location = HERE(FILE_ENCAPSULATE);
+		return drop(ctx, p, DROP_WRITE_FAILED);
+	}
+	return bpf_redirect(way->ifindex, 0);
+}
