@@ -164,6 +164,20 @@ export function contents(maps: DatapathMaps, { engine, state }: World) {
   return { endpoints, prefixes, addresses, unused };
 }
 
+/** Entries that point at what is not there. */
+export function dangling(maps: DatapathMaps): string[] {
+  const policies = new Set(maps.policies.ids());
+  const endpoints = new Map(maps.endpoints.entries());
+  return [
+    ...[...endpoints]
+      .filter(([, { policyId }]) => !policies.has(policyId))
+      .map(([key, { policyId }]) => `endpoint ${key}: policy ${policyId}`),
+    ...[...maps.localAddresses.entries()]
+      .filter(([, { ifindex, endpoint: id }]) => id !== 0 && !endpoints.has(ifindex))
+      .map(([, { ifindex }]) => `address: endpoint ${ifindex}`),
+  ];
+}
+
 /** Senders: identities of the world, and addresses of networks that its policies name. */
 const senders = [300, 301, 302, '192.0.0.1', '192.0.1.1', '192.0.2.1'] as const;
 
