@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
+import { MapType } from '../../src/datapath/sys/bpf-calls.ts';
 import { fragment, frame, ipv4, ipv6, routing } from '../../src/datapath/testing/packet.ts';
 import { icmp6, raw, tcp } from '../../src/datapath/testing/transport.ts';
-import { ConfigFlag, IpcacheFlag, PolicyVerdict } from '../../src/gen/abi.ts';
+import {
+  ConfigFlag,
+  conntrack4Key,
+  conntrackEntry,
+  Direction,
+  DropReason,
+  IpcacheFlag,
+  PolicyVerdict,
+  SourceFile,
+} from '../../src/gen/abi.ts';
 import { unset } from './support/addresses.ts';
 import { families } from './support/families.ts';
 import { type Outcome, type Reason, TestNode } from './support/test-node.ts';
@@ -10,7 +20,7 @@ import { type Outcome, type Reason, TestNode } from './support/test-node.ts';
 const elsewhere = {
   invalidIdentity: 'tunnel.test.ts, with a real device',
   unknownSender: 'tunnel.test.ts, with a real device',
-  conntrackInsertFailed: 'an LRU map always makes room; it would take a kernel without memory',
+  conntrackInsertFailed: 'below, with a map that does not make room as LRU maps do',
   writeFailed: 'what was read can be written; it would take a kernel without memory',
 } as const;
 
@@ -106,5 +116,37 @@ describe('every drop reason', () => {
     const options = { source: node.a.ipv6, destination: node.b.ipv6, extensions };
     const sent = frame({ sourceMac: node.a.podMac, destinationMac: node.a.hostMac }, ipv6(options, syn));
     assert.equal(node.from(node.a, sent).verdict, 'redirect');
+  });
+});
+
+describe('a connection for which there is no room', () => {
+  let node: TestNode;
+  before(async () => {
+    const sizes = { keySize: conntrack4Key.size, valueSize: conntrackEntry.size, maxEntries: 1 };
+    node = await TestNode.open(
+      (bpf) => new Map([['conntrack4', bpf.createMap({ type: MapType.hash, name: 'conntrack4', ...sizes })]]),
+    );
+  });
+  after(() => {
+    node.close();
+  });
+
+  it('is not opened, and the helper that failed is counted by place and error', () => {
+    const send = (source: number) => node.from(node.a, ip.sent(node.a, 'world', tcp({ source, destination: 80 })));
+    const { helperErrors, metrics } = node.maps;
+    const dropped = DropReason.conntrackInsertFailed * 2 + Direction.egress;
+    assert.equal(send(1).verdict, 'pass');
+    for (const source of [2, 3]) {
+      const outcome = send(source);
+      assert.equal(outcome.verdict, 'drop');
+      assert.equal(outcome.reason, 'conntrackInsertFailed');
+    }
+    assert.equal(send(1).verdict, 'pass', 'the one that is there goes on');
+    const E2BIG = 7;
+    assert.deepEqual(
+      [...helperErrors.entries()].map(([{ file, error }, count]) => ({ file, error, count })),
+      [{ file: SourceFile.conntrack, error: E2BIG, count: 2n }],
+    );
+    assert.equal(metrics.get(dropped)?.packets, 2n);
   });
 });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { ipBytes, ipOf } from '../../../src/datapath/netlink/ip-bytes.ts';
 import { macBytes } from '../../../src/datapath/netlink/mac.ts';
 import { TestNetns } from '../../../src/datapath/programs/testing/test-netns.ts';
+import type { Bpf } from '../../../src/datapath/sys/bpf-calls.ts';
 import { openKernel } from '../../../src/datapath/sys/kernel.ts';
 import { openBpf } from '../../../src/datapath/sys/libbpf.ts';
 import { type ProgramName, ProgramRunner, type RunResult } from '../../../src/datapath/testing/program-runner.ts';
@@ -83,7 +84,8 @@ export class TestNode {
   readonly netns: TestNetns;
   #config: Config = defaults;
 
-  static async open(): Promise<TestNode> {
+  /** @param replace makes maps that the programs get in place of their own */
+  static async open(replace?: (bpf: Bpf) => ReadonlyMap<string, number>): Promise<TestNode> {
     const kernel = await openKernel();
     const netns = await TestNetns.start(kernel);
     try {
@@ -112,7 +114,8 @@ export class TestNode {
         netns.ip('neighbour', 'add', ip, 'dev', 'uplink', 'lladdr', otherNodeMac, 'nud', 'permanent');
       netns.ip('route', 'add', '10.1.0.0/24', 'via', '10.9.0.2');
       netns.ip('route', 'add', 'fd01::/64', 'via', 'fd09::2');
-      return new TestNode(new ProgramRunner(await openBpf(), kernel, netns.namespace), netns);
+      const bpf = await openBpf();
+      return new TestNode(new ProgramRunner(bpf, kernel, netns.namespace, replace?.(bpf)), netns);
     } catch (error) {
       await netns.stop();
       throw error;

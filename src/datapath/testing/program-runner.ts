@@ -50,20 +50,22 @@ export class ProgramRunner {
   readonly #netns: NetworkNamespace;
   readonly #ring: RingBuffer;
 
-  /** @param netns where devices are looked up, for programs that look at some */
-  constructor(bpf: Bpf, kernel: Kernel, netns: NetworkNamespace) {
+  /**
+   * @param netns where devices are looked up, for programs that look at some
+   * @param other maps that programs get in place of their own, by name: the caller's
+   */
+  constructor(bpf: Bpf, kernel: Kernel, netns: NetworkNamespace, other: ReadonlyMap<string, number> = new Map()) {
     this.bpf = bpf;
     this.kernel = kernel;
     this.#netns = netns;
     const { policy, ...entries } = sizes;
     const directory = objectDirectory();
     const shared = bpf.loadObject(join(directory, 'abi.bpf.o'), { maxEntries: new Map(Object.entries(entries)) });
-    const loaded = Object.values(programs).map((name) =>
-      bpf.loadObject(join(directory, `${name}.bpf.o`), { maps: shared.maps }),
-    );
+    const maps = new Map([...shared.maps, ...other]);
+    const loaded = Object.values(programs).map((name) => bpf.loadObject(join(directory, `${name}.bpf.o`), { maps }));
     this.#objects = [shared, ...loaded];
     this.#fds = new Map(loaded.flatMap((object) => [...object.programs]));
-    this.maps = typedMaps(bpf, kernel, shared.maps, { policy });
+    this.maps = typedMaps(bpf, kernel, maps, { policy });
     this.#ring = new RingBuffer(kernel, this.maps.events, entries.events);
   }
 
