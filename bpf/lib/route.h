@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 #pragma once
 
+#include <linux/udp.h>
+
 #include "emit.h"
 #include "ways.h"
 
@@ -72,6 +74,18 @@ static __noinline bool ask_route(struct __sk_buff *ctx, const struct packet *p, 
 	return true;
 }
 
+/** Bytes of the packet, or of each that it is going to be cut into, from its IP header on. */
+static __noinline __u32 network_length(struct __sk_buff *ctx, const struct packet *p)
+{
+	__u8 header = sizeof(struct udphdr), offset;
+
+	if (likely(!ctx->gso_size))
+		return ctx->len - ETH_HLEN;
+	if (p->protocol == IPPROTO_TCP && !bpf_skb_load_bytes(ctx, p->l4_offset + 12, &offset, 1))
+		header = (offset >> 4) * 4;
+	return p->l4_offset - ETH_HLEN + header + ctx->gso_size;
+}
+
 /**
  * To another node by the routes that there are, without the stack's forwarding. What the FIB does not answer at once (no
  * neighbour yet, a packet too large, no hops left) is the stack's, which resolves, fragments and answers with errors.
@@ -85,8 +99,7 @@ static __always_inline int route(struct __sk_buff *ctx, struct packet *p, struct
 		return PASS;
 	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way, 0))
 		return PASS;
-	/* What is still to be cut into segments fits. */
-	if (unlikely(!ctx->gso_size && ctx->len > ETH_HLEN + way->mtu))
+	if (unlikely(network_length(ctx, p) > way->mtu))
 		return PASS;
 	error = decrement_ttl(ctx, p);
 	if (likely(!error))

@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <linux/udp.h>
-
 #include "encapsulate.h"
 #include "route.h"
 
@@ -75,8 +73,8 @@ static __noinline int encapsulate(struct __sk_buff *ctx, struct packet *p, struc
 		return BY_DEVICE;
 	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way, c))
 		return BY_DEVICE;
-	/* A length of more than 16 bits is for devices that know of it. Segments to be cut fit: pods know what the tunnel takes. */
-	if (length > 0xffff || (!ctx->gso_size && length > way->mtu))
+	/* A length of more than 16 bits is for devices that know of it. */
+	if (length > 0xffff || network_length(ctx, p) + VXLAN_OVERHEAD > way->mtu)
 		return BY_DEVICE;
 
 	hash = bpf_get_hash_recalc(ctx);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { udp } from '../../src/datapath/testing/transport.ts';
+import { tcp, udp } from '../../src/datapath/testing/transport.ts';
 import { EventType, IpcacheFlag } from '../../src/gen/abi.ts';
 import { forFamilies } from './support/families.ts';
 import { identities, TestNode } from './support/test-node.ts';
@@ -74,5 +74,18 @@ forFamilies('the way to an address', TestNode.open, (ip, node) => {
     assert.equal(send(1000).verdict, 'redirect');
     assert.equal(send(1500).verdict, 'pass');
     assert.equal(send(1000).verdict, 'redirect');
+  });
+
+  it('so is one whose segments would be', () => {
+    const segments = ip.sent(
+      node().a,
+      'remote',
+      tcp({ source: 1, destination: 2, flags: 'A', data: Buffer.alloc(3000) }),
+    );
+    const cut = (gsoSize: number) =>
+      node().run('from_pod', segments, { ifindex: node().a.ifindex, gsoSegments: 3, gsoSize }).verdict;
+    const headers = ip.family === 4 ? 40 : 60;
+    assert.equal(cut(1500 - headers), 'redirect');
+    assert.equal(cut(1501 - headers), 'pass');
   });
 });
