@@ -37,6 +37,7 @@ describe('image', () => {
   it('runs sluice and Envoy with the libraries that it brings', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     assert.equal(inside('/usr/local/bin/sluice', '--version').trim(), version);
+    assert.equal(inside(...(spec.config.Entrypoint ?? []), '--version').trim(), version);
     assert.match(inside('/usr/local/bin/envoy', '--version'), /version: .*RELEASE/);
   });
 

@@ -61,7 +61,7 @@ export function sluiceImage(
     compression,
     layers,
     config: {
-      Entrypoint: ['/usr/local/bin/sluice'],
+      Entrypoint: ['/usr/local/bin/node', ...nodeFlags(), '/usr/local/bin/sluice'],
       Cmd: ['--help'],
       Env: [
         'PATH=/usr/local/bin:/usr/bin:/bin',
@@ -78,6 +78,14 @@ export function sluiceImage(
       },
     },
   };
+}
+
+/** Those that bin/sluice gives, which has the reasons. */
+function nodeFlags(): string[] {
+  const [, flags] =
+    /^exec "[^"]*\/node" (.+) "[^"]*main\.js"/m.exec(readFileSync(join(root, 'bin/sluice'), 'utf8')) ?? [];
+  if (flags === undefined) throw new Error('bin/sluice does not start node as it did');
+  return flags.split(' ');
 }
 
 function system(): Entry[] {
@@ -105,8 +113,8 @@ function app(built: readonly string[], native: string, cniPlugin: string, progra
   return [
     ...built.map((file): Entry => {
       if (file !== main) return { path: `${APP}/${file}`, type: 'file', content: { from: join(root, file) } };
-      // `kubectl exec ... -- sluice status` has no shell to start bin/sluice with. The flag is the one that bin/sluice gives.
-      const text = `#!/usr/local/bin/node --max-semi-space-size=8\n${readFileSync(join(root, main), 'utf8')}`;
+      // `kubectl exec ... -- sluice status` has no shell to start bin/sluice with, and the kernel hands over one flag: that of most use.
+      const text = `#!/usr/local/bin/node ${nodeFlags()[0]}\n${readFileSync(join(root, main), 'utf8')}`;
       return { path: `${APP}/${main}`, type: 'file', mode: 0o755, content: text };
     }),
     ...['package.json', 'LICENSE'].map(
