@@ -9,6 +9,7 @@ import {
   podsOf,
   reaches,
   runningPods,
+  runSluice,
   startLoad,
   urlsOf,
 } from './support/cluster-pods.ts';
@@ -185,18 +186,22 @@ describe('a cluster whose pods’ network is Sluice’s', function () {
     await remove(deployment('after', 4));
   });
 
-  it('loses no connection in a rolling update, and pods that start meanwhile wait', async () => {
+  it('loses no connection in an upgrade, and pods that start meanwhile wait', async () => {
     const { apply, kubectl, remove } = cluster();
     await underLoad(async () => {
-      await kubectl('rollout', 'restart', '-n', 'kube-system', 'daemonset/sluice');
-      await until('an agent to be away', async () => {
-        const unavailable = await kubectl(
-          ...['get', 'daemonset', 'sluice', '-n', 'kube-system', '-o', 'jsonpath={.status.numberUnavailable}'],
-        );
-        return unavailable === '1';
-      });
+      // The operators, one on each node, and the agents, one after the other.
+      const upgrade = runSluice(cluster(), 'upgrade', '--set', 'log.level=debug', '--wait', '--timeout', '4m');
+      await Promise.race([
+        upgrade,
+        until('an agent to be away', async () => {
+          const unavailable = await kubectl(
+            ...['get', 'daemonset', 'sluice', '-n', 'kube-system', '-o', 'jsonpath={.status.numberUnavailable}'],
+          );
+          return unavailable === '1';
+        }),
+      ]);
       await apply(deployment('meanwhile', 6, { role: 'client' }));
-      await kubectl('rollout', 'status', '-n', 'kube-system', 'daemonset/sluice', '--timeout=180s');
+      await upgrade;
       const meanwhile = await running('meanwhile', 6);
       await each(meanwhile, await podsOf(cluster(), 'web'), allowed);
     });

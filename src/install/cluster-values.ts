@@ -45,7 +45,7 @@ const byType: Readonly<Record<ClusterType, Finding>> = {
   },
   'aks-byocni': {
     values: ON_NODES,
-    note: 'this cluster has no network plugin of its own. Until there is one, only Pods on the host network run: the agents and Envoy do, the operator waits',
+    note: 'this cluster has no network plugin of its own. Until there is one, only Pods on the host network run: the agents and Envoy do, the operator waits. `--set datapath.mode=ebpf` makes Sluice that plugin',
   },
   openshift: {
     values: { ...ON_NODES, openshift: { enabled: true } },
