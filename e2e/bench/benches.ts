@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts';
 import { churn } from './cases/churn.ts';
 import { clusterBurst } from './cases/cluster/burst.ts';
+import { clusterDatapath } from './cases/cluster/datapath.ts';
 import { clusterEdits } from './cases/cluster/edits.ts';
 import { clusterOneMore } from './cases/cluster/one-more.ts';
 import { clusterOutages } from './cases/cluster/outages.ts';
@@ -47,4 +48,5 @@ export const benches: readonly Bench[] = [
   clusterEdits,
   clusterOutages,
   clusterScale,
+  clusterDatapath,
 ];
