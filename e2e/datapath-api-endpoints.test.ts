@@ -53,6 +53,8 @@ describe('endpoints that a third party makes through the API', function () {
     const { request } = container;
     for (const [change, status, says] of [
       [{ 'interface-name': 'none' }, 400, /^interface-name is none: this node has no such interface/],
+      [{ 'interface-name': 'lo' }, 400, /^interface-name is lo: it is a device/],
+      [{ 'interface-name': 'eth0' }, 400, /^interface-name is eth0: it is the node's own way out/],
       [{ 'interface-index': 9999 }, 400, /^interface-index is 9999/],
       [{ addressing: { ipv4: friend!.ipv4 } }, 400, /^addressing.ipv4: .* belongs to default\/friend/],
       [{ addressing: { ipv4: '198.51.100.7' } }, 400, /^addressing.ipv4: .* not in a Pod CIDR/],

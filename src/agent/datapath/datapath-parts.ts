@@ -108,7 +108,7 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
   );
   const removals = parts.add('removal of endpoints', new EndpointRemovals(links, log));
   const endpointChanges = new ExternalEndpoints({
-    ...{ manager, netlink, ipam, loans, identities, facts, families },
+    ...{ manager, netlink, ipam, loans, identities, facts, families, devices, log },
     gateway6: () => [...peers.nodes()].find(({ isLocal }) => isLocal)?.ipv6,
   });
   const localPolicies = new LocalPolicies({ path: join(options.stateDir, 'policies.json'), engine, apply });

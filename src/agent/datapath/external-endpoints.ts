@@ -1,7 +1,8 @@
-import { answerForGateway, clearNode, type PodInterface, setUpNode } from '../../cni/index.ts';
+import { answerForGateway, clearNode, isHostInterface, type PodInterface, setUpNode } from '../../cni/index.ts';
 import type { Link, Netlink } from '../../datapath/index.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { IpFamily } from '../../lib/ip-address.ts';
+import type { Log } from '../../lib/log.ts';
 import {
   type AttachmentRef,
   attachmentKey,
@@ -16,6 +17,7 @@ import type { EndpointFacts } from './endpoint-facts.ts';
 import type { EndpointManager } from './endpoint-manager.ts';
 import type { IdentityAllocator } from './identity-allocator.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
+import type { NodeDevices } from './node-devices.ts';
 
 export interface ExternalEndpointsOptions {
   readonly manager: EndpointManager;
@@ -25,8 +27,10 @@ export interface ExternalEndpointsOptions {
   readonly identities: IdentityAllocator;
   readonly facts: EndpointFacts;
   readonly families: readonly IpFamily[];
+  readonly devices: () => Pick<NodeDevices, 'uplinks'>;
   /** The node's own IPv6 address, as the API tells it: makers of endpoints use it as a gateway. */
   readonly gateway6: () => string | undefined;
+  readonly log: Log;
 }
 
 /** ms that a request waits for the number of its labels; then it goes on, and the number follows. */
@@ -49,6 +53,7 @@ export class ExternalEndpoints implements EndpointChangesView {
   async create(request: EndpointRequest): Promise<number> {
     const link = this.#linkOf(request);
     if (link === undefined) throw invalid('interface-name is missing: the name of its end on the node');
+    this.#refuseNodeDevice(link);
     this.#refuseTaken(request, link);
     const marks = [`interface ${link.index}`, ...(request.containerId ? [`container ${request.containerId}`] : [])];
     const busy = marks.find((mark) => this.#busy.has(mark));
@@ -84,6 +89,9 @@ export class ExternalEndpoints implements EndpointChangesView {
       throw invalid('k8s-pod-name is another one: it stays the same');
     refuseLabelsOfPods(request, hasPod || pod !== undefined);
     const { mac: podMac = endpoint.macs.pod, hostMac = endpoint.macs.host } = request;
+    const made = { ...managed.made, podMac, hostMac };
+    if (!endpoint.chained) setUpNode(this.#options.netlink, made);
+    managed.made = made;
     this.#options.manager.change(managed, {
       macs: { pod: podMac, host: hostMac },
       external: {
@@ -93,19 +101,28 @@ export class ExternalEndpoints implements EndpointChangesView {
       },
       ...(pod === undefined ? {} : { pod: { uid: '', ...pod } }),
     });
-    managed.made = { ...managed.made, podMac, hostMac };
-    if (!endpoint.chained) setUpNode(this.#options.netlink, managed.made);
   }
 
-  remove(id: number): void {
+  remove(id: number): readonly string[] {
     const managed = this.#external(id);
-    const { manager, netlink, ipam } = this.#options;
-    this.#cutOff(managed);
-    if (!managed.endpoint.chained) {
-      clearNode(netlink, managed.made, this.#options.gateway6());
-      ipam.release(managed.key);
-    }
-    manager.forget(id);
+    const { manager, netlink, ipam, gateway6, log } = this.#options;
+    const { chained } = managed.endpoint;
+    const steps = [
+      () => this.#cutOff(managed),
+      () => (chained ? undefined : clearNode(netlink, managed.made, gateway6())),
+      () => (chained ? undefined : ipam.release(managed.key)),
+      () => manager.forget(id),
+    ];
+    // Whatever one of them says, the others are tried: there is no second call for an endpoint that is gone.
+    return steps.flatMap((step) => {
+      try {
+        step();
+        return [];
+      } catch (error) {
+        log.warn({ err: error, endpoint: managed.key }, 'an endpoint is removed, but for a part of it');
+        return [(error as Error).message];
+      }
+    });
   }
 
   setUserLabels(id: number, labels: readonly string[]): void {
@@ -210,6 +227,15 @@ export class ExternalEndpoints implements EndpointChangesView {
     if (interfaceIndex !== undefined && link.index !== interfaceIndex)
       throw invalid(`interface-index is ${interfaceIndex}: ${link.name} is ${link.index}`);
     return link;
+  }
+
+  /** Programs for a pod on the node's way out would cut it off. */
+  #refuseNodeDevice({ name, index, kind }: Link): void {
+    const field = `interface-name is ${name}`;
+    if (kind !== 'veth') throw invalid(`${field}: it is ${kind ?? 'a device'}; the node's end of a veth is needed`);
+    if (isHostInterface(name)) throw invalid(`${field}: it is one of the CNI plugin sluice-cni`);
+    if (this.#options.devices().uplinks.some((uplink) => uplink.index === index))
+      throw invalid(`${field}: it is the node's own way out`);
   }
 
   #refuseTaken({ containerId }: EndpointRequest, link: Link): void {

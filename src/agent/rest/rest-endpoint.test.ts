@@ -86,6 +86,8 @@ describe('REST API: changes of endpoints', () => {
     const remove = (id: string) => ask('DELETE', `/v1/endpoint/${id}`, '/endpoint/{id}');
     assert.equal((await remove('ipv4:10.0.0.18')).status, 200);
     assert.deepEqual(view.endpointCalls.at(-1), ['remove', 18]);
+    const partly = await remove('19');
+    assert.deepEqual([partly.status, partly.json()], [206, 1], 'with the number of what went wrong');
     assert.equal((await remove('container-id:none')).status, 404);
     const refused = await remove('17');
     assert.equal(refused.status, 400);

@@ -147,7 +147,7 @@ describe('the API’s view of a node', () => {
       endpointChanges: {
         create: async () => 0,
         change: () => {},
-        remove: () => {},
+        remove: () => [],
         setUserLabels: () => {},
         setAudit: () => {},
       },

@@ -45,8 +45,8 @@ export function endpointChangeRoutes(view: DatapathView): Route[] {
       return {};
     }),
     route('DELETE', '/endpoint/{id}', (text) => {
-      changes.remove(idOf(text));
-      return {};
+      const problems = changes.remove(idOf(text));
+      return problems.length === 0 ? {} : { status: 206, body: problems.length };
     }),
     route('PATCH', '/endpoint/{id}/labels', (text, { body }) => {
       const id = idOf(text);

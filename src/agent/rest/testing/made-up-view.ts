@@ -174,6 +174,7 @@ export function madeUpView(): MadeUpView {
         if (id === 17)
           throw new Fault('ENDPOINT_INVALID', 'endpoint 17 is one of the CNI plugin', { hint: 'delete its pod' });
         endpointCalls.push(['remove', id]);
+        return id === 19 ? ['its route is still there'] : [];
       },
       setUserLabels: (...call) => void endpointCalls.push(['labels', ...call]),
       setAudit: (...call) => void endpointCalls.push(['audit', ...call]),

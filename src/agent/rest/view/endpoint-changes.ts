@@ -36,8 +36,8 @@ export interface EndpointChangesView {
   create(request: EndpointRequest): Promise<number>;
   /** What the request says; the rest stays. Of one that was created so. */
   change(id: number, request: EndpointRequest): void;
-  /** Of one that was created so; its interface stays its maker's. */
-  remove(id: number): void;
+  /** Of one that was created so; its interface stays its maker's. What could not be taken back with it, a sentence each: it is logged. */
+  remove(id: number): readonly string[];
   /** Labels that people give it besides its own, in place of those that they gave before. */
   setUserLabels(id: number, labels: readonly string[]): void;
   /** Undefined: as the node. */
