@@ -56,7 +56,10 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
   });
   const ipcache = new Ipcache();
   const nodes = parts.add('nodes', followNodes({ tables, node, engine, ipcache, changed: () => changed() }));
-  const state = new KernelState({ maps, engine, ipcache, audit: options.audit, proxyPort: 0, nodes });
+  const state: KernelState = new KernelState({
+    ...{ maps, engine, ipcache, audit: options.audit, proxyPort: 0, nodes },
+    beforeSplit: () => settings.askForEachPacket(),
+  });
   parts.add('stock of policy maps', { close: () => state.policies.stock.close() });
   const apply = () => {
     const before = state.revision;
@@ -112,7 +115,10 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
     gateway6: () => [...peers.nodes()].find(({ isLocal }) => isLocal)?.ipv6,
   });
   const localPolicies = new LocalPolicies({ path: join(options.stateDir, 'policies.json'), engine, apply });
-  const settings = new RuntimeSettings({ options, maps, engine, state, network, apply });
+  const settings: RuntimeSettings = parts.add(
+    'settings',
+    new RuntimeSettings({ options, maps, engine, state, network, apply }),
+  );
   return {
     ...{
       ...opened,

@@ -245,6 +245,27 @@ describe('what the kernel is told', () => {
     );
   });
 
+  it('says so before addresses become other identities in steps: networks and nodes, not pods', () => {
+    const world = new World(maps.open(bpf, kernel));
+    world.set(endpoint(1, 0, 400));
+    const count = (work: () => void) => {
+      const { splits } = world;
+      work();
+      world.state.apply();
+      return world.splits - splits;
+    };
+    const said = (source: 'node' | 'endpoint') =>
+      world.ipcache.set(source, [{ prefix: `10.1.1.${source.length}/32`, identity: 300, source }]);
+    const counts = {
+      pod: count(() => said('endpoint')),
+      node: count(() => said('node')),
+      networks: count(() => world.setPolicy(0, policy(0, 1))),
+      networksGone: count(() => world.setPolicy(0, policy(0, 1, true))),
+      labels: count(() => world.setPolicy(0, policy(0, 2, true))),
+    };
+    assert.deepEqual(counts, { pod: 0, node: 1, networks: 1, networksGone: 1, labels: 0 });
+  });
+
   it('encloses an endpoint that nobody knows yet in both directions', () => {
     const own = maps.open(bpf, kernel);
     new World(own).set(endpoint(1, 0));

@@ -23,6 +23,8 @@ export interface KernelStateOptions {
   readonly proxyPort: number;
   /** Who nodes are. */
   readonly nodes?: Pick<FollowedNodes, 'prepare' | 'settle'>;
+  /** Before addresses become other identities together with policies, in several steps. */
+  readonly beforeSplit?: () => void;
   /** Maps of others, whose entries may point at endpoints and addresses: filled after these, drained before them. */
   readonly further?: readonly Stage[];
 }
@@ -38,6 +40,7 @@ export class KernelState {
   readonly #engine: PolicyEngine;
   readonly #ipcache: Ipcache;
   readonly #nodes: KernelStateOptions['nodes'];
+  readonly #beforeSplit: KernelStateOptions['beforeSplit'];
   readonly #policyStage: PolicyStage;
   readonly #prefixes: PrefixStage;
   readonly #endpoints: EndpointStage;
@@ -49,10 +52,11 @@ export class KernelState {
   #revision = 0;
 
   /** @throws Fault where the maps cannot be read */
-  constructor({ maps, engine, ipcache, audit, proxyPort, nodes, further = [] }: KernelStateOptions) {
+  constructor({ maps, engine, ipcache, audit, proxyPort, nodes, beforeSplit, further = [] }: KernelStateOptions) {
     this.#engine = engine;
     this.#ipcache = ipcache;
     this.#nodes = nodes;
+    this.#beforeSplit = beforeSplit;
     this.policies = new PolicyMapsWriter(maps.policies, proxyPort);
     this.#policyStage = new PolicyStage(this.policies, (subject) => this.#endpoints.has(subject));
     this.#prefixes = new PrefixStage(maps, ipcache);
@@ -110,6 +114,7 @@ export class KernelState {
     const { nodes = [], others = [] } = Object.groupBy(moves, ({ source }) =>
       source === 'node' || source === 'kube-apiserver' ? 'nodes' : 'others',
     );
+    if (this.#started && (nodes.length > 0 || changes.steps.some(hasNetworks))) this.#beforeSplit?.();
     if (changes.steps[0]?.kind === 'policies') this.#writeNodes(nodes.splice(0));
     for (const step of changes.steps) {
       for (const { subject } of step.subjects) this.#endpoints.touch(subject);
@@ -164,6 +169,8 @@ export class KernelState {
     for (const { prefix } of removed) this.#ipcache.set(`policy ${prefix.text}`, []);
   }
 }
+
+const hasNetworks = ({ prefixes: { added, removed } }: ChangeStep): boolean => added.length + removed.length > 0;
 
 const ownerOf = (hostIfindex: number) => `interface ${hostIfindex}`;
 

@@ -17,12 +17,16 @@ export interface RuntimeSettingsOptions {
   readonly apply: () => void;
 }
 
+/** ms in which no program asks, and after which nothing is kept that was asked before: more than twice `wayLifetime`. */
+const pause = 25;
+
 /** What can be changed while the datapath runs, and what all programs go by: the one entry of the map `config`. */
 export class RuntimeSettings {
   readonly #options: RuntimeSettingsOptions;
   readonly #desired: DesiredEntries<number, Config>;
   readonly #map: MapStage<number, Config>;
   #current: RuntimeConfig;
+  #pause: NodeJS.Timeout | undefined;
 
   /** Nothing is written before the first `change`. */
   constructor(options: RuntimeSettingsOptions) {
@@ -50,8 +54,31 @@ export class RuntimeSettings {
   write(): void {
     const { options, network } = this.#options;
     const end = { link: network.tunnel?.link ?? 0, ipv4: network.devices.ipv4 };
-    this.#desired.set(0, configValue(options, this.#current, end));
+    const value = configValue(options, this.#current, end);
+    this.#desired.set(0, this.#pause === undefined ? value : { ...value, wayLifetime: 0 });
     this.#map.fill();
+  }
+
+  /**
+   * Who is behind an address changes together with policies, step by step: for a while nothing goes by an answer that is kept, as it would be of
+   * the step before.
+   */
+  askForEachPacket(): void {
+    if (this.#pause !== undefined) {
+      this.#pause.refresh();
+      return;
+    }
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.write();
+    }, pause);
+    this.#pause.unref();
+    this.write();
+  }
+
+  /** What is in force stays so. */
+  close(): void {
+    clearTimeout(this.#pause);
   }
 
   check(): Generator<void, number> {

@@ -59,13 +59,18 @@ export class World {
   readonly engine = new PolicyEngine({ cluster: 'default', enforcement: 'default', allowLocalhost: true });
   readonly ipcache = new Ipcache();
   readonly state: KernelState;
+  /** How often addresses were about to become other identities in steps. */
+  splits = 0;
   readonly #subjects = new Map<number, SubjectPolicy>();
 
   /** Takes over what the maps hold, as a process that starts. */
   constructor(maps: DatapathMaps, told = new Told(), further: readonly Stage[] = []) {
     this.told = told;
     const { engine, ipcache } = this;
-    this.state = new KernelState({ maps, engine, ipcache, audit: false, proxyPort: 0, further });
+    this.state = new KernelState({
+      ...{ maps, engine, ipcache, audit: false, proxyPort: 0, further },
+      beforeSplit: () => this.splits++,
+    });
     for (let i = 0; i < 6; i++)
       this.engine.setIdentity({
         id: 300 + i,

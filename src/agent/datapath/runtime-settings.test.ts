@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Bpf, type Kernel, openBpf, openKernel } from '../../datapath/index.ts';
+import { Pins } from '../../datapath/maps/pins.ts';
+import type { NodeNetwork } from './node-network.ts';
+import type { DatapathOptions } from './options.ts';
+import { RuntimeSettings } from './runtime-settings.ts';
+import { TestMaps } from './testing/kernel-world.ts';
+
+describe('what programs go by', () => {
+  let bpf: Bpf;
+  let kernel: Kernel;
+  const maps = new TestMaps();
+  before(async () => {
+    [kernel, bpf] = [await openKernel(), await openBpf()];
+    new Pins(bpf, kernel, '/sys/fs/bpf');
+  });
+  after(() => maps[Symbol.dispose]());
+
+  it('is no answer that is kept while addresses become other identities, and such again later', async () => {
+    const opened = maps.open(bpf, kernel);
+    const settings = new RuntimeSettings({
+      options: {
+        ...{ routing: 'direct', tunnelPort: 8472, hostFirewall: false, fastPath: true, enforcement: 'default' },
+        ...{ audit: false, events: { verdicts: true, traces: true, interval: 5000 } },
+      } as DatapathOptions,
+      maps: opened,
+      engine: { setEnforcement: () => undefined },
+      state: { audit: false },
+      network: { tunnel: undefined, devices: {} } as NodeNetwork,
+      apply: () => undefined,
+    });
+    const lifetime = () => opened.config.get(0)?.wayLifetime;
+    settings.change({});
+    const kept = lifetime();
+    assert.ok(kept !== undefined && kept > 0);
+    settings.askForEachPacket();
+    assert.equal(lifetime(), 0);
+    settings.change({ audit: true });
+    assert.equal(lifetime(), 0, 'another change does not end it');
+    for (let waited = 0; lifetime() === 0 && waited < 500; waited++) await sleep(10);
+    assert.equal(lifetime(), kept);
+    settings.askForEachPacket();
+    settings.close();
+  });
+});
