@@ -138,10 +138,12 @@ export class SubjectState implements SubjectPolicy {
       for (const entry of difference.upserts) upserts.push(withIdentity(entry, identity));
       for (const entry of difference.removals) removals.push(withIdentity(entry, identity));
     }
-    this.#before.clear();
-    this.#differences.clear();
-    for (const number of this.#retired) this.#grants.delete(number);
-    this.#retired = [];
+    // A flush that changes nothing asks each subject all the same, and emptying an empty map makes a new one.
+    if (this.#before.size > 0) {
+      this.#before.clear();
+      this.#differences.clear();
+    }
+    if (this.#retired.length > 0) for (const number of this.#retired.splice(0)) this.#grants.delete(number);
     if (this.#classes.size > this.#keepAt) this.#tidy();
     const { isNew } = this;
     if (isNew ? !policyChanged : upserts.length === 0 && removals.length === 0 && !enforcementChanged) return undefined;
