@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// For a new connection, and for its answer: with room for a machine that does much else, and for a first packet that was lost.
+const patience = 3 * time.Second
+
 // What was seen of all URLs together.
 type seen struct {
 	sync.Mutex
@@ -20,7 +23,7 @@ type seen struct {
 	Requests int `json:"requests"`
 	// Connections that were held and broke, or from which nothing came for five seconds.
 	Lost []string `json:"lost"`
-	// New connections, one after the other: with an answer, and without one after a second.
+	// New connections, one after the other: with an answer, and without one in time.
 	Answered int      `json:"answered"`
 	Refused  int      `json:"refused"`
 	Errors   []string `json:"errors"`
@@ -127,16 +130,16 @@ func open(address string, all *seen, tried func(), stop chan struct{}) {
 }
 
 func openOne(address string) error {
-	connection, err := net.DialTimeout("tcp", address, time.Second)
+	connection, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	return ask(connection, bufio.NewReader(connection), time.Second)
+	return ask(connection, bufio.NewReader(connection), patience)
 }
 
-func ask(connection net.Conn, reader *bufio.Reader, patience time.Duration) error {
-	connection.SetDeadline(time.Now().Add(patience))
+func ask(connection net.Conn, reader *bufio.Reader, limit time.Duration) error {
+	connection.SetDeadline(time.Now().Add(limit))
 	if _, err := fmt.Fprint(connection, "GET /load HTTP/1.1\r\nHost: load\r\n\r\n"); err != nil {
 		return err
 	}
