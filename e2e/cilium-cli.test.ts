@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuilt } from './cluster/go-build.ts';
-import { linesOf } from './cluster/progress.ts';
+import { ciliumBuildTime, ciliumPrograms } from './support/cilium-programs.ts';
 import { type DatapathRig, type LabPod, startDatapathRig } from './support/datapath-rig.ts';
 import type { Program } from './support/program.ts';
 import { outcome, userEnv } from './support/sluice-cli.ts';
 import { until } from './support/until.ts';
-
-/** Cilium's own command of 1.12, unchanged, built from its Go module: minutes the first time, then it is in the cache. */
-const buildTime = 20 * 60_000;
 
 describe('Cilium’s own command line, asking a node', () => {
   let cilium: string;
@@ -18,15 +14,8 @@ describe('Cilium’s own command line, asking a node', () => {
   let echo: Program;
 
   before(async function () {
-    this.timeout(buildTime);
-    const module = { name: 'cilium', packages: ['github.com/cilium/cilium/cilium'] };
-    cilium = join(
-      await ensureBuilt(
-        module,
-        linesOf((line) => process.stderr.write(line)),
-      ),
-      'cilium',
-    );
+    this.timeout(ciliumBuildTime);
+    cilium = (await ciliumPrograms()).cli;
     rig = await startDatapathRig();
     client = await rig.nodes[0]!.addPod('client', { labels: { app: 'client' } });
     server = await rig.nodes[0]!.addPod('server', { labels: { app: 'server' } });

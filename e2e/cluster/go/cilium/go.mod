@@ -2,7 +2,10 @@ module sluice/e2e/cluster/cilium
 
 go 1.24
 
-tool github.com/cilium/cilium/cilium
+tool (
+	github.com/cilium/cilium/cilium
+	github.com/cilium/cilium/plugins/cilium-cni
+)
 
 require (
 	github.com/armon/go-metrics v0.3.10 // indirect
@@ -13,9 +16,11 @@ require (
 	github.com/cilium/cilium v1.12.19 // indirect
 	github.com/cilium/dns v1.1.51-0.20231120140355-729345173dc3 // indirect
 	github.com/cilium/ebpf v0.10.0 // indirect
+	github.com/cilium/lumberjack/v2 v2.2.2 // indirect
 	github.com/cilium/proxy v0.0.0-20230219184343-04413917ff99 // indirect
 	github.com/cilium/workerpool v1.1.3 // indirect
 	github.com/cncf/xds/go v0.0.0-20230607035331-e9ce68804cb4 // indirect
+	github.com/containernetworking/cni v1.1.1 // indirect
 	github.com/containernetworking/plugins v1.1.1 // indirect
 	github.com/coreos/go-semver v0.3.0 // indirect
 	github.com/coreos/go-systemd/v22 v22.3.2 // indirect
@@ -45,6 +50,7 @@ require (
 	github.com/google/go-cmp v0.5.9 // indirect
 	github.com/google/gofuzz v1.2.0 // indirect
 	github.com/google/gopacket v1.1.19 // indirect
+	github.com/google/gops v0.3.25 // indirect
 	github.com/google/uuid v1.3.0 // indirect
 	github.com/hashicorp/consul/api v1.13.0 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
