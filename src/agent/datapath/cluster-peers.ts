@@ -30,6 +30,8 @@ export interface ClusterPeersOptions {
   /** With VXLAN: the device, and bytes that fit into it. */
   readonly tunnel: () => { readonly link: number; readonly mtu: number } | undefined;
   readonly unreachable: () => readonly UnreachableRoute[];
+  /** Interfaces of this node's endpoints: routes through them are not of here. */
+  readonly endpointLinks: () => Iterable<number>;
   /** Told that ipcache may have changed. */
   readonly changed: () => void;
   readonly log: Log;
@@ -90,7 +92,7 @@ export class ClusterPeers {
 
   /** Makes the kernel's routes those to the nodes that there are. Answers how many it wrote or removed. */
   updateRoutes(): number {
-    const { routing, devices, netlink, unreachable, log } = this.#options;
+    const { routing, devices, netlink, unreachable, endpointLinks, log } = this.#options;
     const tunnel = this.#options.tunnel();
     const { attached, ipv4, ipv6 } = devices();
     const desired = nodeRoutes(this.#nodes.values(), {
@@ -107,7 +109,7 @@ export class ClusterPeers {
     this.#unreachable = desired.unreachable;
     let changed = 0;
     try {
-      ({ changed, faults: this.#faults } = reconcileRoutes(netlink, desired.routes, unreachable()));
+      ({ changed, faults: this.#faults } = reconcileRoutes(netlink, desired.routes, unreachable(), endpointLinks()));
     } catch (error) {
       this.#faults = [error as Fault];
     }

@@ -94,6 +94,7 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
       ...{ tables, node, routing, ipcache, netlink, changed, log, devices },
       tunnel: () => network.tunnel,
       unreachable: () => (options.unreachableRoutes ? ipam.unreachableRoutes() : []),
+      endpointLinks: () => Array.from(manager.values(), ({ endpoint }) => endpoint.hostIfindex),
     }),
   );
   state.setHostAddresses(network.devices.addresses);

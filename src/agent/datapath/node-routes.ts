@@ -10,6 +10,7 @@ const nodeMetric = 1024;
 /**
  * Makes this node's routes to other nodes' Pods, and those that answer for Pods that are gone, what they should be. Ours are known
  * by their protocol number; routes to the node's own pods, which come and go with their interfaces, are left to these.
+ * @param endpointLinks interfaces of endpoints, which a third party may have named as it likes
  * @returns how many routes were written or removed, and what the kernel refused
  * @throws Fault where the kernel's routes cannot be read
  */
@@ -17,6 +18,7 @@ export function reconcileRoutes(
   netlink: Netlink,
   wanted: readonly NodeRoute[],
   unreachable: readonly UnreachableRoute[],
+  endpointLinks: Iterable<number>,
 ): { readonly changed: number; readonly faults: readonly Fault[] } {
   const faults: Fault[] = [];
   let changed = 0;
@@ -51,7 +53,9 @@ export function reconcileRoutes(
       }),
     ),
   ];
-  const podLinks = new Set(netlink.links.list().flatMap(({ name, index }) => (isHostInterface(name) ? [index] : [])));
+  const podLinks = new Set(endpointLinks);
+  // Also those that are being made, and are no endpoint's yet.
+  for (const { name, index } of netlink.links.list()) if (isHostInterface(name)) podLinks.add(index);
   const ours = netlink.routes
     .list()
     .filter(
