@@ -36,6 +36,9 @@ export function acknowledge(stream: StreamContext, state: TypeState, flight: Fli
     else if (search.target.version === resource.version) {
       search.answer(true, '');
       goOn(stream, state, entry, item, search);
+    } else if (item.form.version === resource.version) {
+      // The search was about what came before, and ends with it: nothing of what is in force now is refused.
+      accepted(stream, entry, item.form, resource);
     }
   }
 }
