@@ -62,9 +62,13 @@ export function refuse(stream: StreamContext, state: TypeState, flight: Flight, 
     entry.flight = undefined;
     // Envoy applies the good ones of some types, and of others nothing.
     entry.unsure = flight.items.length > 1;
-    if (!state.updates.has(item.name)) live.push(item);
+    const removal = state.removals.get(item.name);
     // Nothing of this change is in force, so what waited for it waits for the next in its place.
-    else state.updates.set(item.name, item.mark);
+    if (removal !== undefined) {
+      const since = Math.min(removal.since, item.mark.sequence);
+      state.removals.set(item.name, { ...removal, since });
+    } else if (state.updates.has(item.name)) state.updates.set(item.name, item.mark);
+    else live.push(item);
   }
   const [first] = live;
   if (first !== undefined && flight.items.length === 1) refuseOne(stream, state, first, message);

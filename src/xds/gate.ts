@@ -119,7 +119,8 @@ export function heldBack(states: ReadonlyMap<ResourceType, TypeState>, refusing:
   if (refusing.size === 0 || clusters === undefined) return held;
   for (const name of clusters.removals.keys()) {
     for (const { good } of refusing) {
-      if (good?.resource === undefined || !mentions(good.resource, name)) continue;
+      // Of what it has from before a reconnect, only the version is known: it may name anything.
+      if (good === undefined || (good.resource !== undefined && !mentions(good.resource, name))) continue;
       held.clusters.add(name);
       const cluster = clusters.entries.get(name)?.good?.resource;
       const eds = cluster === undefined ? undefined : edsNameOf(cluster);

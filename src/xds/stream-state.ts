@@ -115,11 +115,12 @@ export function interested(state: TypeState, name: string): boolean {
   return state.wildcard || state.names.has(name);
 }
 
-/** Notes that a resource is to be sent; an earlier reason stays the one that counts. */
+/** Notes that a resource is to be sent; an earlier reason stays the one that counts, be it that the resource was gone meanwhile. */
 export function markUpdate(state: TypeState, name: string, mark: Mark): void {
+  const since = state.removals.get(name)?.since ?? mark.sequence;
   state.removals.delete(name);
   state.absent.delete(name);
-  if (!state.updates.has(name)) state.updates.set(name, mark);
+  if (!state.updates.has(name)) state.updates.set(name, { ...mark, sequence: Math.min(since, mark.sequence) });
 }
 
 /** Notes that a resource is gone from the cache. */
