@@ -73,6 +73,24 @@ for (const [name, start] of Object.entries(rigs))
     });
   });
 
+describe('a folder', () => {
+  it('keeps what it is given inside', async () => {
+    const parent = mkdtempSync(join(tmpdir(), 'sluice-'));
+    try {
+      const objects = folderObjects(join(parent, 'shared'));
+      for (const metadata of [
+        { namespace: 'x/../..', name: 'out' },
+        { namespace: 'shop', name: '/../../out' },
+      ])
+        for (const operation of ['apply', 'createOnce', 'remove'] as const)
+          await assert.rejects(objects[operation]({ ...endpoint('ready'), metadata }), { code: 'PUBLISH' });
+      assert.deepEqual(readdirSync(parent), []);
+    } finally {
+      rmSync(parent, { recursive: true });
+    }
+  });
+});
+
 describe('a folder that cannot be written', () => {
   it('is a fault that names the file', async () => {
     await assert.rejects(folderObjects(join(import.meta.filename, 'shared')).apply(web), {

@@ -14,33 +14,32 @@ export function folderObjects(folder: string): ClusterObjects {
   const pathOf = ({ kind, metadata }: Pick<Manifest, 'kind' | 'metadata'>) =>
     join(folder, `${[kind, metadata.namespace, metadata.name].filter(Boolean).join('.')}.json`.toLowerCase());
   /** Not read by the source: the name does not end in `.json`. */
-  const aside = (manifest: Manifest): string => {
-    const path = `${pathOf(manifest)}.${randomUUID()}`;
+  const aside = (manifest: Manifest, path: string): string => {
+    const fresh = `${path}.${randomUUID()}`;
     mkdirSync(folder, { recursive: true });
-    writeFileSync(path, `${JSON.stringify(manifest, undefined, 1)}\n`);
-    return path;
+    writeFileSync(fresh, `${JSON.stringify(manifest, undefined, 1)}\n`);
+    return fresh;
   };
   const guard = async <T>(
     operation: string,
     manifest: Pick<Manifest, 'kind' | 'metadata'>,
-    work: () => T,
+    work: (path: string) => T,
   ): Promise<T> => {
+    const { name, namespace = '' } = manifest.metadata;
+    const path = pathOf(manifest);
+    // It would be a file somewhere else.
+    if (`${namespace}${name}`.includes('/'))
+      throw new Fault('PUBLISH', `${operation} ${path}: a name in it has a slash`);
     try {
-      return work();
+      return work(path);
     } catch (error) {
-      throw Fault.from(
-        error,
-        'PUBLISH',
-        `${operation} ${pathOf(manifest)}`,
-        'is the folder writable, and the disk not full?',
-      );
+      throw Fault.from(error, 'PUBLISH', `${operation} ${path}`, 'is the folder writable, and the disk not full?');
     }
   };
   return {
     createOnce: (manifest) =>
-      guard('create', manifest, () => {
-        const path = pathOf(manifest);
-        const fresh = aside(manifest);
+      guard('create', manifest, (path) => {
+        const fresh = aside(manifest, path);
         try {
           linkSync(fresh, path);
         } catch (error) {
@@ -50,10 +49,10 @@ export function folderObjects(folder: string): ClusterObjects {
         }
         return readObject(path);
       }),
-    apply: (manifest) => guard('write', manifest, () => renameSync(aside(manifest), pathOf(manifest))),
+    apply: (manifest) => guard('write', manifest, (path) => renameSync(aside(manifest, path), path)),
     // Nobody collects identities here.
     keepIdentity: async () => true,
-    remove: (manifest) => guard('remove', { ...manifest }, () => rmSync(pathOf(manifest), { force: true })),
+    remove: (manifest) => guard('remove', manifest, (path) => rmSync(path, { force: true })),
   };
 }
 

@@ -1,6 +1,8 @@
 import { endpointStates } from '../../../api/index.ts';
 import {
   boolean,
+  DNS_LABEL,
+  DNS_SUBDOMAIN,
   type Format,
   IP_ADDRESS,
   integer,
@@ -21,6 +23,9 @@ import { readBody } from './read-body.ts';
 const text = string({ min: 1, max: 1024 });
 /** As tools send what they do not know. */
 const anyText = string({ max: 1024 });
+/** They become names of objects, and of files. */
+const orNothing = (max: number, { is, test }: Format) =>
+  string({ max, format: { is, test: (value) => value === '' || test(value) } });
 const mac = map(
   string({
     format: {
@@ -63,8 +68,8 @@ const changeRequest = object({
   mac: optional(mac),
   'host-mac': optional(mac),
   addressing: optional(addressing),
-  'k8s-pod-name': optional(anyText),
-  'k8s-namespace': optional(anyText),
+  'k8s-pod-name': optional(orNothing(253, DNS_SUBDOMAIN)),
+  'k8s-namespace': optional(orNothing(63, DNS_LABEL)),
   'datapath-map-id': optional(integer(0)),
   'policy-enabled': optional(boolean),
   pid: optional(integer(0)),
