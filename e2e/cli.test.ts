@@ -29,6 +29,7 @@ describe('sluice on a command line', () => {
       [['run', 'x', '--http-prot', '1'], /Did you mean --http-port\?/],
       [['run', 'x', '--http-port', '99999'], /a port is a number from 1 to 65535/],
       [['run', 'x', '--metrics-address', 'localhost'], /address:port is needed, such as/],
+      [['cleanup', '--await', 'sluice-cleanup'], /namespace\/name is needed, such as/],
       [['translate', 'x', '-o', 'xml'], /Allowed choices are table, yaml, json, cec/],
       [[], /Usage: sluice/],
     ];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { InvalidArgumentError } from 'commander';
 import fc from 'fast-check';
-import { address, addressAndPort, count, duration, percentage, port, unlessOff } from './arguments.ts';
+import { address, addressAndPort, count, duration, namespacedName, percentage, port, unlessOff } from './arguments.ts';
 import { defaultStateDir } from './state-dir.ts';
 
 const refuses = (parse: (value: string) => unknown, values: readonly string[]) => {
@@ -25,6 +25,11 @@ describe('option values', () => {
     assert.deepEqual(unlessOff('where', addressAndPort('off')), {});
     assert.deepEqual(unlessOff('where', addressAndPort('[::1]:80')), { where: { address: '::1', port: 80 } });
     refuses(addressAndPort, ['::1:80', '127.0.0.1', ':80', 'localhost:80', '127.0.0.1:0', '127.0.0.1:99999', 'on', '']);
+  });
+
+  it('objects by namespace and name', () => {
+    assert.deepEqual(namespacedName('kube-system/a'), { namespace: 'kube-system', name: 'a' });
+    refuses(namespacedName, ['a', '', '/', 'a/', '/a', 'a/b/c', 'a /b']);
   });
 
   it('percentages', () => {

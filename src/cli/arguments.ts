@@ -38,6 +38,14 @@ export function addressAndPort(value: string): AddressOrOff {
   return { address: host, port: port(match[3] as string) };
 }
 
+/** `namespace/name` of an object. */
+export function namespacedName(value: string): { readonly namespace: string; readonly name: string } {
+  const [, namespace, name] = /^([^/\s]+)\/([^/\s]+)$/.exec(value) ?? [];
+  if (namespace === undefined || name === undefined)
+    throw new InvalidArgumentError('namespace/name is needed, such as kube-system/sluice-cleanup.');
+  return { namespace, name };
+}
+
 export function percentage(value: string): number {
   const number = Number(value);
   if (value === '' || !(number >= 0 && number <= 100))

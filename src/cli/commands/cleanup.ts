@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Leftover } from '../../agent/cleanup/index.ts';
 import { Fault } from '../../lib/fault.ts';
-import { type AddressOrOff, addressAndPort, duration, unlessOff } from '../arguments.ts';
+import { type AddressOrOff, addressAndPort, duration, namespacedName, unlessOff } from '../arguments.ts';
 import { formatTable, printable, styleFor } from '../output/table.ts';
 import { defaultStateDir } from '../state-dir.ts';
 import { interruption } from './cluster-options.ts';
@@ -15,7 +15,7 @@ interface CleanupFlags {
   bpffs: string;
   stateDir: string;
   metricsAddress: AddressOrOff;
-  await?: string;
+  await?: ReturnType<typeof namespacedName>;
   timeout: number;
 }
 
@@ -44,7 +44,11 @@ export function cleanupCommand(program: Command): void {
       addressAndPort('127.0.0.1:9964'),
     )
     .optionsGroup('In a cluster:')
-    .option('--await <namespace/name>', 'do nothing but wait until that DaemonSet has cleaned its nodes')
+    .option(
+      '--await <namespace/name>',
+      'do nothing but wait until that DaemonSet has cleaned its nodes',
+      namespacedName,
+    )
     .option('--timeout <duration>', 'of --await', duration, 180_000)
     .addHelpText('after', '\nExamples:\n  sluice cleanup          what there is\n  sluice cleanup --yes    remove it')
     .action((flags: CleanupFlags) =>
@@ -85,15 +89,14 @@ function remove(found: readonly Leftover[]): string[] {
   });
 }
 
-async function awaitNodes(which: string, timeout: number, version: string): Promise<void> {
+async function awaitNodes(which: ReturnType<typeof namespacedName>, timeout: number, version: string): Promise<void> {
   const [{ openKube }, { awaitDaemonSet }] = await Promise.all([
     import('../../kube/index.ts'),
     import('../../install/await-daemon-set.ts'),
   ]);
-  const [namespace = '', name = ''] = which.split('/');
   const kube = openKube({ userAgent: `sluice/${version}` });
   try {
-    const nodes = await awaitDaemonSet(kube, { namespace, name, timeout, signal: interruption() });
+    const nodes = await awaitDaemonSet(kube, { ...which, timeout, signal: interruption() });
     process.stdout.write(`${nodes} nodes are clean\n`);
   } finally {
     kube.close();
