@@ -19,6 +19,7 @@ export type * from './networking.ts';
 export * from './object.ts';
 export { type ParsedItem, type ParseOptions, type ParseResult, parseObject, parseObjects } from './parse.ts';
 export { type ParsedRules, parsePolicyRules } from './parse-policy-rules.ts';
+export { SOURCED_KEY } from './parsers/endpoint-selector.ts';
 export type * from './route.ts';
 export type * from './route-filter.ts';
 export { parsePath } from './schema/context.ts';

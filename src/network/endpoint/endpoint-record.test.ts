@@ -87,13 +87,23 @@ describe('what a node tells of an endpoint', () => {
   });
 
   it('is a CiliumIdentity that reads back with the same labels, those that Kubernetes takes as labels too', () => {
-    const labels = [...endpoint.labels, `k8s:${'x'.repeat(64)}=y`];
+    const odd = [
+      `${'x'.repeat(64)}=y`,
+      'quarantine=a/b',
+      'a b=c',
+      'a/b/c=d',
+      'Example.com/a=b',
+      '-a=b',
+      `a=${'x'.repeat(64)}`,
+    ];
+    const labels = [...endpoint.labels, ...odd.map((label) => `k8s:${label}`)];
     const manifest = ciliumIdentityManifest({ id: 300, labels });
     const { object, diagnostics } = parseObject(manifest);
     assert.deepEqual(diagnostics, []);
     assert.ok(object?.kind === 'CiliumIdentity');
     assert.equal(object.id, 300);
     assert.equal(object.securityLabels['k8s:app'], 'web');
+    assert.equal(object.securityLabels['k8s:quarantine'], 'a/b');
     assert.deepEqual(manifest.metadata.labels, { app: 'web', 'io.kubernetes.pod.namespace': 'shop' });
   });
 });

@@ -1,3 +1,4 @@
+import { LABEL_VALUE, QUALIFIED_KEY } from '../../api/schema/index.ts';
 import { type Identity, labelsToMap, parseLabel } from '../identity/index.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -62,9 +63,8 @@ export function ciliumIdentityManifest({ id, labels }: Identity): Manifest {
   };
 }
 
-/** Whether Kubernetes takes it as a label: keys have at most one slash, and 63 characters behind it. */
+/** Whether Kubernetes takes it as a label: unlike a selector's, the prefix of the key is in lower case. */
 function fitsLabel(key: string, value: string): boolean {
-  const [first = '', second] = key.split('/', 2);
-  const name = second ?? first;
-  return key.split('/').length <= 2 && name.length <= 63 && value.length <= 63;
+  const isLower = !/[A-Z]/.test(key.slice(0, key.indexOf('/') + 1));
+  return isLower && QUALIFIED_KEY.test(key) && value.length <= 63 && LABEL_VALUE.test(value);
 }

@@ -1,4 +1,4 @@
-import { endpointStates } from '../../../api/index.ts';
+import { endpointStates, SOURCED_KEY } from '../../../api/index.ts';
 import {
   boolean,
   DNS_LABEL,
@@ -6,6 +6,7 @@ import {
   type Format,
   IP_ADDRESS,
   integer,
+  LABEL_VALUE,
   list,
   map,
   object,
@@ -36,9 +37,14 @@ const mac = map(
   (value) => value.toLowerCase(),
 );
 
+/** What no selector of a policy can name would be of no use, and is no label of a Kubernetes object. */
 const LABEL: Format = {
-  is: 'a label such as k8s:app=web, and not of source reserved',
-  test: (value) => /^(?:[A-Za-z][\w-]*:)?[^:=\s][^=\s]*(?:=[^\s]*)?$/.test(value) && !value.startsWith('reserved:'),
+  is: 'a label such as k8s:app=web, not of source reserved, with a key and a value as Kubernetes has them',
+  test: (text) => {
+    const [name = '', ...rest] = text.split('=');
+    const value = rest.join('=');
+    return SOURCED_KEY.test(name) && !name.startsWith('reserved:') && value.length <= 63 && LABEL_VALUE.test(value);
+  },
 };
 /** `source:key=value` each. */
 const labels = list(string({ max: 512, format: LABEL }), { max: 256 });
