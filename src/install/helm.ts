@@ -90,7 +90,8 @@ export function helmFault(command: string, stderr: string): Fault {
           : /exists and cannot be imported into the current release/.test(said)
             ? 'something else made that object: remove it first, or install into another cluster'
             : command === 'uninstall' && /post-delete/.test(said)
-              ? 'a node could not be cleaned: the log of the Job sluice-cleanup names it; `--no-node-cleanup` leaves nodes as they are'
+              ? 'a node could not be cleaned: the log of the Job sluice-cleanup names it. The DaemonSet sluice-cleanup stays, and cleans it when it ' +
+                'comes back; `sluice uninstall --no-node-cleanup` or `sluice install` deletes that'
               : undefined;
   return new Fault('HELM_FAILED', `helm ${command}: ${said}`, hint === undefined ? {} : { hint });
 }

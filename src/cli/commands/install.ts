@@ -55,10 +55,11 @@ export function installCommand(program: Command): void {
 }
 
 async function install(verb: 'install' | 'upgrade', flags: InstallFlags, version: string): Promise<void> {
-  const [helm, { effectiveValues }, { upgradeCrds }] = await Promise.all([
+  const [helm, { effectiveValues }, { upgradeCrds }, { deleteNodeCleanup }] = await Promise.all([
     import('../../install/helm.ts'),
     import('../../install/effective-values.ts'),
     import('../../install/crds.ts'),
+    import('../../install/leftovers.ts'),
   ]);
   const signal = interruption();
   const binary = helm.findHelm();
@@ -79,6 +80,8 @@ async function install(verb: 'install' | 'upgrade', flags: InstallFlags, version
       const { foreign } = await upgradeCrds(kube, chart);
       for (const name of foreign) say(`note: ${name} is not ours, and stays as it is`);
     }
+    // Left by an uninstall that failed, it would clean a node that comes later, under the new agent.
+    await deleteNodeCleanup(kube, flags.namespace, signal);
     const target = helm.targetFlags({ ...accessOf(flags), namespace: flags.namespace });
     // An upgrade keeps what was asked for before; defaults are those of the new chart.
     const how = verb === 'install' ? ['--create-namespace'] : ['--reset-then-reuse-values'];

@@ -14,7 +14,8 @@ export function uninstallCommand(program: Command): void {
     .option('--crds', 'also our CRDs, and with them every object of their kinds in the cluster')
     .option(
       '--no-node-cleanup',
-      'leave on the nodes what agents left there: pods keep their network until something else is installed',
+      'leave on the nodes what agents left there: pods keep their network until something else is installed; also ends the cleaning ' +
+        'that an uninstall which failed has left',
     )
     .summary('remove from a cluster, with Helm')
     .description(
@@ -26,7 +27,7 @@ export function uninstallCommand(program: Command): void {
 }
 
 async function uninstall(flags: UninstallFlags, version: string): Promise<void> {
-  const [{ findHelm, runHelm, targetFlags }, { deleteCrds }, { deleteLeftovers, untilPodsEnd }] = await Promise.all([
+  const [{ findHelm, runHelm, targetFlags }, { deleteCrds }, leftovers] = await Promise.all([
     import('../../install/helm.ts'),
     import('../../install/crds.ts'),
     import('../../install/leftovers.ts'),
@@ -37,11 +38,14 @@ async function uninstall(flags: UninstallFlags, version: string): Promise<void> 
   const say = (text: string) => process.stderr.write(`${printable(text)}\n`);
   try {
     const target = targetFlags({ ...accessOf(flags), namespace: flags.namespace });
+    // Those of an uninstall that failed: the release is gone then, and what it waited for in vain is all that is left.
+    const cleaned = !flags.nodeCleanup && (await leftovers.deleteNodeCleanup(kube, flags.namespace, signal));
     // Foreground: with the Pods gone, nobody makes again what is removed next.
     const how = ['--wait', '--cascade', 'foreground', ...(flags.nodeCleanup ? [] : ['--no-hooks'])];
+    if (cleaned) how.push('--ignore-not-found');
     await runHelm(helm, ['uninstall', 'sluice', ...target, ...how], { signal });
-    await deleteLeftovers(kube, flags.namespace);
-    await untilPodsEnd(kube, flags.namespace, signal);
+    await leftovers.deleteLeftovers(kube, flags.namespace);
+    await leftovers.untilPodsEnd(kube, flags.namespace, signal);
     say(`removed from namespace ${flags.namespace}`);
     if (flags.crds === true) for (const name of await deleteCrds(kube)) say(`removed ${name} and its objects`);
     else say('CRDs and their objects stay; `sluice uninstall --crds` removes them as well');
