@@ -229,6 +229,16 @@ describe('Pod CIDRs by demand (cluster-pool-v2beta)', () => {
     assert.deepEqual(statuses(addresses), { '10.0.0.0/27': 'in-use' });
   });
 
+  it('that were taken away stay known while their last address goes from one owner to another', () => {
+    const addresses = node('cluster-pool-v2beta', ['10.0.0.0/27', '10.0.0.32/27'], [4]);
+    for (const entry of addresses.planClaim('10.0.0.40', 'api/1')) addresses.apply(entry);
+    addresses.setPodCidrs({ podCidrs: ['10.0.0.0/27'] });
+    for (const entry of addresses.planHandOver('10.0.0.40', 'a')) addresses.apply(entry);
+    assert.deepEqual(statuses(addresses), { '10.0.0.0/27': 'in-use', '10.0.0.32/27': 'in-use' });
+    release(addresses, 'a');
+    assert.deepEqual(statuses(addresses), { '10.0.0.0/27': 'in-use' });
+  });
+
   it('have thresholds of the node’s own', () => {
     const addresses = new NodeAddresses({ mode: 'cluster-pool-v2beta', families: [4] });
     const podCidrs = ['10.0.0.0/28', '10.0.0.16/28'];

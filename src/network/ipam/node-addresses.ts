@@ -118,7 +118,7 @@ export class NodeAddresses {
   }
 
   planHandOver(text: string, owner: string, description?: string): RecordEntry[] {
-    return [{ op: 'drop', address: text }, takeEntry(addressOf(text), { owner, description })];
+    return [takeEntry(addressOf(text), { owner, description, fromHolder: true })];
   }
 
   planRelease(owner: string, address?: string): RecordEntry[] {
@@ -146,6 +146,8 @@ export class NodeAddresses {
       case 'take': {
         const address = addressOf(entry.address);
         const { owner, description = owner, expires } = entry;
+        // Without looking in between whether its Pod CIDR is empty: that would be forgotten, and given to another node.
+        if (entry.fromHolder) this.#book.drop(address);
         this.#book.take(address, { owner, description, ...(expires === undefined ? {} : { expires }) });
         if (entry.cidr !== undefined) this.#book.passed(entry.cidr, address);
         return;
@@ -237,7 +239,7 @@ function addressOf(text: string): IpAddress {
   return address;
 }
 
-function takeEntry(address: IpAddress, { owner, description, expires, cidr }: TakeOptions): RecordEntry {
+function takeEntry(address: IpAddress, { owner, description, expires, cidr, fromHolder }: TakeOptions): RecordEntry {
   return {
     op: 'take',
     address: formatIp(address),
@@ -245,6 +247,7 @@ function takeEntry(address: IpAddress, { owner, description, expires, cidr }: Ta
     ...(description === undefined || description === owner ? {} : { description }),
     ...(cidr === undefined ? {} : { cidr }),
     ...(expires === undefined ? {} : { expires }),
+    ...(fromHolder ? { fromHolder } : {}),
   };
 }
 
@@ -253,4 +256,5 @@ interface TakeOptions {
   readonly description?: string | undefined;
   readonly expires?: number | undefined;
   readonly cidr?: string;
+  readonly fromHolder?: true;
 }

@@ -5,7 +5,10 @@ import { parseIp } from '../../lib/ip-address.ts';
  * order makes the state again.
  */
 export type RecordEntry =
-  /** `cidr`: where it was found, when it was looked for; absent where this very address was asked for. */
+  /**
+   * `cidr`: where it was found, when it was looked for; absent where this very address was asked for. `fromHolder`: somebody had it
+   * until now.
+   */
   | {
       readonly op: 'take';
       readonly address: string;
@@ -13,6 +16,7 @@ export type RecordEntry =
       readonly description?: string;
       readonly cidr?: string;
       readonly expires?: number;
+      readonly fromHolder?: true;
     }
   | { readonly op: 'drop'; readonly address: string }
   /** The address was the last that was given out of this CIDR. */
@@ -25,7 +29,7 @@ export type RecordEntry =
 /** Undefined for anything that is no entry. */
 export function parseEntry(value: unknown): RecordEntry | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { op, address, owner, description, cidr, expires } = value as Readonly<Record<string, unknown>>;
+  const { op, address, owner, description, cidr, expires, fromHolder } = value as Readonly<Record<string, unknown>>;
   const isText = (each: unknown): each is string => typeof each === 'string' && each !== '';
   const isAddress = (each: unknown): each is string => isText(each) && parseIp(each) !== undefined;
   switch (op) {
@@ -38,6 +42,7 @@ export function parseEntry(value: unknown): RecordEntry | undefined {
         ...(isText(description) ? { description } : {}),
         ...(isText(cidr) ? { cidr } : {}),
         ...(typeof expires === 'number' ? { expires } : {}),
+        ...(fromHolder === true ? { fromHolder } : {}),
       };
     case 'drop':
       return isAddress(address) ? { op, address } : undefined;
