@@ -86,8 +86,11 @@ struct conntrack_entry {
 	/** enum conntrack_flag */
 	__u16 flags;
 	__be16 proxy_port;
-	/** For what translates addresses. */
-	__u8 pad[12];
+	/** Where each direction's FIN ends in its sequence space, [0] and [1] as above; valid with FIN in tcp_flags. */
+	__u32 fin_end[2];
+	/** Bit 0: who opened it has acknowledged the other's FIN; bit 1: the other way round. */
+	__u8 fin_acknowledged;
+	__u8 pad[3];
 };
 
 /** The ports of a fragmented datagram, from its first fragment. */

@@ -151,11 +151,38 @@ static __always_inline __u8 update_connection(const struct __sk_buff *ctx, const
 	return fresh;
 }
 
-/** The answer to the second FIN: both sides have said and heard all. */
-static __always_inline bool is_over(const struct conntrack_entry *entry, const struct packet *p)
+/** Of a TCP segment, from the lengths in its IP header: a frame may be padded. */
+static __always_inline __u32 payload_length(struct __sk_buff *ctx, const struct packet *p, __u32 header)
 {
-	return entry->state == CONNTRACK_CLOSING && entry->tcp_flags[0] & entry->tcp_flags[1] & TCP_FIN &&
-	       (p->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+	__u32 end = ctx->len;
+	__be16 length = 0;
+
+	if (p->family == 4) {
+		if (!bpf_skb_load_bytes(ctx, IP_OFFSET + 2, &length, sizeof(length)) && length)
+			end = IP_OFFSET + bpf_ntohs(length);
+	} else if (!bpf_skb_load_bytes(ctx, IP_OFFSET + 4, &length, sizeof(length)) && length) {
+		end = IP_OFFSET + sizeof(struct ipv6hdr) + bpf_ntohs(length);
+	}
+	return end - p->l4_offset - header;
+}
+
+/**
+ * Once there has been a FIN: keeps where it ends, and who has acknowledged whose.
+ * @returns whether with this packet each side has acknowledged the other's FIN: both have said and heard all
+ */
+static __noinline bool follow_close(struct __sk_buff *ctx, const struct packet *p, struct conntrack_entry *entry, __u32 reply)
+{
+	/* Ports, sequence, acknowledgement, the header's length in the first four bits. */
+	__be32 words[4];
+	__u8 from = reply & 1, to = !from;
+
+	if (p->flags & PACKET_LATER_FRAGMENT || bpf_skb_load_bytes(ctx, p->l4_offset, words, sizeof(words)))
+		return false;
+	if (p->tcp_flags & TCP_FIN)
+		entry->fin_end[from] = bpf_ntohl(words[1]) + payload_length(ctx, p, *(__u8 *)&words[3] >> 4 << 2) + 1;
+	if (p->tcp_flags & TCP_ACK && entry->tcp_flags[to] & TCP_FIN && bpf_ntohl(words[2]) == entry->fin_end[to])
+		entry->fin_acknowledged |= 1 << from;
+	return entry->fin_acknowledged == 3 && !(p->tcp_flags & TCP_FIN);
 }
 
 /**

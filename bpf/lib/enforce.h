@@ -170,13 +170,15 @@ static __always_inline bool is_somebody_else(const struct packet *p, const struc
 
 /**
  * Whether nothing comes after the packet that ends a connection. What is put into a pod's namespace arrives. On a network it may be
- * lost, and the second FIN comes again: it needs the entry, unless it may come in without one.
+ * lost, and the second FIN comes again: it needs the entry, unless it may come in without one and be answered.
  */
-static __always_inline bool is_last(const struct packet *p, const struct endpoint *e, const __u8 direction)
+static __always_inline bool is_last(const struct packet *p, const struct endpoint *e, const struct conntrack_entry *entry,
+				    const __u8 direction)
 {
 	if (p->is_local || p->flags & PACKET_PAST_STACK)
 		return true;
-	return direction == DIRECTION_EGRESS && !is_enforced(e, DIRECTION_INGRESS);
+	return direction == DIRECTION_EGRESS && !is_enforced(e, DIRECTION_INGRESS) &&
+	       (entry->direction == DIRECTION_EGRESS || !is_enforced(e, DIRECTION_EGRESS));
 }
 
 static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e, const struct config *c,
@@ -228,7 +230,8 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 					return result;
 			}
 			trace(ctx, p, c, entry, reply, update_connection(ctx, p, c, entry, reply, now), now);
-			if (unlikely(is_over(entry, p)) && is_last(p, e, direction))
+			if (unlikely(entry->state >= CONNTRACK_HALF_CLOSED && p->protocol == IPPROTO_TCP) &&
+			    follow_close(ctx, p, entry, reply) && is_last(p, e, entry, direction))
 				forget_connection(&key, p->family == 4);
 		}
 	}

@@ -50,7 +50,8 @@ static __always_inline void fib_question(struct bpf_fib_lookup *fib, const struc
 /** Asks the FIB: about the packet, or with a tunnel about the node at its other end. @returns whether it knew at once */
 static __noinline bool ask_route(struct __sk_buff *ctx, const struct packet *p, struct way *way, const struct config *tunnel)
 {
-	struct bpf_fib_lookup fib = { .ifindex = ctx->ifindex };
+	/* With a length, the answer's MTU is the route's, and the path's where that is known, not just the device's. */
+	struct bpf_fib_lookup fib = { .ifindex = ctx->ifindex, .tot_len = 1 };
 	int error;
 
 	if (tunnel) {

@@ -10,7 +10,6 @@
 #include "route.h"
 
 #define VXLAN_HAS_VNI 0x08
-#define IP4_DO_NOT_FRAGMENT 0x4000
 #define ECN_MASK 3
 #define ECN_ECT_0 2
 #define ECN_CE 3
@@ -84,7 +83,8 @@ static __noinline int encapsulate(struct __sk_buff *ctx, struct packet *p, struc
 	h.ip.ihl = sizeof(h.ip) / 4;
 	h.ip.tos = outer_ecn(ctx, p);
 	h.ip.tot_len = bpf_htons(length);
-	h.ip.frag_off = bpf_htons(IP4_DO_NOT_FRAGMENT);
+	/* May be fragmented on the way, as the device's may: nobody could tell the pod that its packets do not fit. */
+	h.ip.id = bpf_get_prandom_u32();
 	h.ip.ttl = TUNNEL_TTL;
 	h.ip.protocol = IPPROTO_UDP;
 	h.ip.saddr = *(__be32 *)c->tunnel_source4;

@@ -77,48 +77,6 @@ forFamilies('connections', TestNode.open, (ip, node) => {
     assert.equal(state(), ConntrackState.halfClosed);
     reply('FA');
     assert.equal(state(), ConntrackState.closing);
-    request('A');
-    assert.deepEqual([...map().entries()], [], 'and over, for both');
-  });
-
-  describe('one with another node', () => {
-    const send = (flags: string) =>
-      node().from(node().a, ip.sent(node().a, 'remote', tcp({ source: 40000, destination: 80, flags })));
-    const receive = (flags: string) =>
-      node().received(ip.arriving('remote', 'a', tcp({ source: 80, destination: 40000, flags })));
-    const allowed = [{ identity: identities.remote, direction: Direction.egress }];
-
-    it('stays for a while after its last ACK, which may be lost', () => {
-      node().enforce(node().a, allowed, both);
-      send('S');
-      receive('SA');
-      send('FA');
-      receive('FA');
-      send('A');
-      assert.equal(connection(11).state, ConntrackState.closing);
-      assert.equal(receive('FA').verdict, 'redirect');
-    });
-
-    it('is over at once where a second FIN may come in without it', () => {
-      node().enforce(node().a, allowed, EndpointFlag.egressEnforced);
-      send('S');
-      receive('SA');
-      send('FA');
-      receive('FA');
-      send('A');
-      assert.deepEqual([...map().entries()], []);
-      assert.notEqual(receive('FA').verdict, 'drop');
-    });
-
-    it('is over at once where the last ACK is received', () => {
-      node().enforce(node().a, allowed, both);
-      send('S');
-      receive('SA');
-      receive('FA');
-      send('FA');
-      receive('A');
-      assert.deepEqual([...map().entries()], []);
-    });
   });
 
   it('a reset closes', () => {

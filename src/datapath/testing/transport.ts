@@ -17,17 +17,19 @@ export interface TcpOptions extends Ports {
   /** Any of F, S, R, P, A, U; default S. */
   readonly flags?: string;
   readonly seq?: number;
+  readonly ack?: number;
   /** In 32-bit words; default 5. */
   readonly dataOffset?: number;
 }
 
 const tcpFlags: Readonly<Record<string, number>> = { F: 1, S: 2, R: 4, P: 8, A: 16, U: 32 };
 
-export function tcp({ source, destination, flags = 'S', seq = 1, dataOffset = 5, data }: TcpOptions): Payload {
+export function tcp({ source, destination, flags = 'S', seq = 1, ack = 0, dataOffset = 5, data }: TcpOptions): Payload {
   const header = Buffer.alloc(20);
   header.writeUInt16BE(source, 0);
   header.writeUInt16BE(destination, 2);
   header.writeUInt32BE(seq, 4);
+  header.writeUInt32BE(ack, 8);
   header[12] = dataOffset << 4;
   header[13] = [...flags].reduce((bits, flag) => bits | (tcpFlags[flag] as number), 0);
   header.writeUInt16BE(0xffff, 14);
