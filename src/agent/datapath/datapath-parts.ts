@@ -58,7 +58,7 @@ export function makeParts(parts: Parts, opened: OpenDatapath, { options, tables,
   const nodes = parts.add('nodes', followNodes({ tables, node, engine, ipcache, changed: () => changed() }));
   const state: KernelState = new KernelState({
     ...{ maps, engine, ipcache, audit: options.audit, proxyPort: 0, nodes },
-    beforeSplit: () => settings.askForEachPacket(),
+    aroundSplit: () => settings.askForEachPacket(),
   });
   parts.add('stock of policy maps', { close: () => state.policies.stock.close() });
   const apply = () => {

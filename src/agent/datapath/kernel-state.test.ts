@@ -245,14 +245,24 @@ describe('what the kernel is told', () => {
     );
   });
 
-  it('says so before addresses become other identities in steps: networks and nodes, not pods', () => {
-    const world = new World(maps.open(bpf, kernel));
+  it('says so before and after addresses become other identities in steps: networks and nodes, not pods', () => {
+    const own = maps.open(bpf, kernel);
+    const world = new World(own);
     world.set(endpoint(1, 0, 400));
+    /** What the maps said each time. */
+    let seen: unknown[] = [];
+    const contents = () => [
+      ...own.ipcache4.entries(),
+      ...[...own.policies.ids()].flatMap((id) => [...own.policies.get(id)!.entries()]),
+    ];
+    world.onSplit = () => seen.push(contents());
     const count = (work: () => void) => {
-      const { splits } = world;
+      seen = [];
+      const before = contents();
       work();
       world.state.apply();
-      return world.splits - splits;
+      if (seen.length > 0) assert.deepEqual([seen[0], seen.at(-1)], [before, contents()]);
+      return seen.length;
     };
     const said = (source: 'node' | 'endpoint') =>
       world.ipcache.set(source, [{ prefix: `10.1.1.${source.length}/32`, identity: 300, source }]);
@@ -263,7 +273,7 @@ describe('what the kernel is told', () => {
       networksGone: count(() => world.setPolicy(0, policy(0, 1, true))),
       labels: count(() => world.setPolicy(0, policy(0, 2, true))),
     };
-    assert.deepEqual(counts, { pod: 0, node: 1, networks: 1, networksGone: 1, labels: 0 });
+    assert.deepEqual(counts, { pod: 0, node: 2, networks: 2, networksGone: 2, labels: 0 });
   });
 
   it('encloses an endpoint that nobody knows yet in both directions', () => {

@@ -23,8 +23,8 @@ export interface KernelStateOptions {
   readonly proxyPort: number;
   /** Who nodes are. */
   readonly nodes?: Pick<FollowedNodes, 'prepare' | 'settle'>;
-  /** Before addresses become other identities together with policies, in several steps. */
-  readonly beforeSplit?: () => void;
+  /** Before addresses become other identities together with policies, in several steps; and once again after the last one. */
+  readonly aroundSplit?: () => void;
   /** Maps of others, whose entries may point at endpoints and addresses: filled after these, drained before them. */
   readonly further?: readonly Stage[];
 }
@@ -40,7 +40,7 @@ export class KernelState {
   readonly #engine: PolicyEngine;
   readonly #ipcache: Ipcache;
   readonly #nodes: KernelStateOptions['nodes'];
-  readonly #beforeSplit: KernelStateOptions['beforeSplit'];
+  readonly #aroundSplit: KernelStateOptions['aroundSplit'];
   readonly #policyStage: PolicyStage;
   readonly #prefixes: PrefixStage;
   readonly #endpoints: EndpointStage;
@@ -52,11 +52,11 @@ export class KernelState {
   #revision = 0;
 
   /** @throws Fault where the maps cannot be read */
-  constructor({ maps, engine, ipcache, audit, proxyPort, nodes, beforeSplit, further = [] }: KernelStateOptions) {
+  constructor({ maps, engine, ipcache, audit, proxyPort, nodes, aroundSplit, further = [] }: KernelStateOptions) {
     this.#engine = engine;
     this.#ipcache = ipcache;
     this.#nodes = nodes;
-    this.#beforeSplit = beforeSplit;
+    this.#aroundSplit = aroundSplit;
     this.policies = new PolicyMapsWriter(maps.policies, proxyPort);
     this.#policyStage = new PolicyStage(this.policies, (subject) => this.#endpoints.has(subject));
     this.#prefixes = new PrefixStage(maps, ipcache);
@@ -114,7 +114,8 @@ export class KernelState {
     const { nodes = [], others = [] } = Object.groupBy(moves, ({ source }) =>
       source === 'node' || source === 'kube-apiserver' ? 'nodes' : 'others',
     );
-    if (this.#started && (nodes.length > 0 || changes.steps.some(hasNetworks))) this.#beforeSplit?.();
+    const isSplit = this.#started && (nodes.length > 0 || changes.steps.some(hasNetworks));
+    if (isSplit) this.#aroundSplit?.();
     if (changes.steps[0]?.kind === 'policies') this.#writeNodes(nodes.splice(0));
     for (const step of changes.steps) {
       for (const { subject } of step.subjects) this.#endpoints.touch(subject);
@@ -132,6 +133,8 @@ export class KernelState {
     this.#stages.run();
     this.#started = true;
     if (this.#endpoints.canGoOn) this.#stages.run();
+    // The steps may have taken long: what a program asked before the last one is no older than that.
+    if (isSplit) this.#aroundSplit?.();
   }
 
   #writeNodes(changes: readonly PrefixChange[]): void {

@@ -59,8 +59,8 @@ export class World {
   readonly engine = new PolicyEngine({ cluster: 'default', enforcement: 'default', allowLocalhost: true });
   readonly ipcache = new Ipcache();
   readonly state: KernelState;
-  /** How often addresses were about to become other identities in steps. */
-  splits = 0;
+  /** Told before and after addresses become other identities in steps. */
+  onSplit: () => void = () => {};
   readonly #subjects = new Map<number, SubjectPolicy>();
 
   /** Takes over what the maps hold, as a process that starts. */
@@ -69,7 +69,7 @@ export class World {
     const { engine, ipcache } = this;
     this.state = new KernelState({
       ...{ maps, engine, ipcache, audit: false, proxyPort: 0, further },
-      beforeSplit: () => this.splits++,
+      aroundSplit: () => this.onSplit(),
     });
     for (let i = 0; i < 6; i++)
       this.engine.setIdentity({
