@@ -194,6 +194,23 @@ describe('chart', function () {
     assert.ok(!objects.some(({ metadata }) => metadata.name === 'sluice-cleanup'));
   });
 
+  it('does not wait for nodes on one that is down', () => {
+    const unreachable = 'node.kubernetes.io/unreachable';
+    const dedicated = { key: 'dedicated', operator: 'Equal', value: 'mesh' };
+    const tolerated = (tolerations: readonly object[]) => {
+      const { objects } = renderChart(helm, { values: { tolerations } });
+      return (podSpec(objects, 'Job') as unknown as { tolerations: { key?: string }[] }).tolerations;
+    };
+    for (const tolerations of [[{ operator: 'Exists' }], [{ key: unreachable, operator: 'Exists' }, dedicated]]) {
+      const keys = tolerated(tolerations).map(({ key }) => key);
+      for (const key of ['node.kubernetes.io/not-ready', 'node-role.kubernetes.io/control-plane'])
+        assert.ok(keys.includes(key), key);
+      // Without a key it would be every taint.
+      assert.ok(!keys.includes(undefined) && !keys.includes(unreachable));
+    }
+    assert.deepEqual(tolerated([dedicated]).at(-1), dedicated);
+  });
+
   it('gives the service account’s token to the containers that ask the API server, and not to Envoy', () => {
     const { objects } = renderChart(helm);
     const withToken = ['DaemonSet', 'Deployment']

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { KubeClient } from '../kube/index.ts';
+import { type KubeClient, KubeFault } from '../kube/index.ts';
 import { awaitDaemonSet } from './await-daemon-set.ts';
 
 const pod = (nodeName: string, isReady: boolean, message?: string) => ({
@@ -17,13 +17,15 @@ const pod = (nodeName: string, isReady: boolean, message?: string) => ({
   },
 });
 
-/** A client whose DaemonSet has these statuses, one after the other; the last one stays. */
+/** A client whose DaemonSet has these statuses, one after the other, or is not to be had; the last one stays. */
 function client(statuses: readonly object[], pods: readonly object[] = []): KubeClient {
   let looks = 0;
   const request = async ({ path }: { path: string }) => {
     if (path.endsWith('/pods')) return { items: pods };
     assert.equal(path, '/apis/apps/v1/namespaces/mesh/daemonsets/sluice-cleanup');
-    return { metadata: { generation: 1 }, status: statuses[Math.min(looks++, statuses.length - 1)] };
+    const status = statuses[Math.min(looks++, statuses.length - 1)];
+    if (status instanceof KubeFault) throw status;
+    return { metadata: { generation: 1 }, status };
   };
   return { request } as unknown as KubeClient;
 }
@@ -51,6 +53,15 @@ describe('waiting for a DaemonSet', () => {
       code: 'NODES_LEFT',
       message: /^2 of 3 nodes not done after 0\.005 s: b: .*an agent runs on this node; c: /,
     });
+  });
+
+  it('goes on over faults of the API server, until the time is over', async () => {
+    const faults = [new KubeFault('KUBE_SERVER', 'etcd', { status: 500 }), new KubeFault('KUBE_UNREACHABLE', 'reset')];
+    const done = { observedGeneration: 1, desiredNumberScheduled: 2, numberReady: 2 };
+    assert.equal(await awaitDaemonSet(client([...faults, done]), options), 2);
+    await assert.rejects(awaitDaemonSet(client(faults), { ...options, timeout: 5 }), { code: 'KUBE_UNREACHABLE' });
+    const gone = new KubeFault('KUBE_NOT_FOUND', 'it was deleted', { status: 404 });
+    await assert.rejects(awaitDaemonSet(client([gone]), { ...options, timeout: 60_000 }), { code: 'KUBE_NOT_FOUND' });
   });
 
   it('can be interrupted', async () => {

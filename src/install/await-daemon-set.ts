@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type KubeClient, pathOf } from '../kube/index.ts';
+import { type KubeClient, KubeFault, pathOf } from '../kube/index.ts';
 import { Fault } from '../lib/fault.ts';
 import type { WorkloadFacts } from './component-health.ts';
 import { type PodFacts, podProblems } from './pod-problems.ts';
@@ -15,22 +15,38 @@ export interface AwaitOptions {
 }
 
 /**
- * Waits until a DaemonSet's Pods are ready on all nodes that are to have one. Resolves to how many these are.
+ * Waits until a DaemonSet's Pods are ready on all nodes that are to have one, also over an API server that is away or in trouble
+ * meanwhile. Resolves to how many these are.
  * @throws Fault NODES_LEFT with the nodes that are not, and why; KubeFault; the signal's reason
  */
 export async function awaitDaemonSet(kube: KubeClient, options: AwaitOptions): Promise<number> {
   const { namespace, name, timeout, signal, interval = 500 } = options;
   const end = performance.now() + timeout;
   for (;;) {
+    const seen = await look(kube, namespace, name);
+    if (!(seen instanceof KubeFault) && seen.isDone) return seen.wanted;
+    if (performance.now() >= end) throw seen instanceof KubeFault ? seen : await nodesLeft(kube, options, seen.wanted);
+    await delay(interval, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+/** A fault where the next look may well succeed. */
+async function look(
+  kube: KubeClient,
+  namespace: string,
+  name: string,
+): Promise<{ wanted: number; isDone: boolean } | KubeFault> {
+  try {
     const { metadata, status = {} } = await kube.request<WorkloadFacts & { status?: { numberReady?: number } }>({
       method: 'GET',
       path: pathOf('DaemonSet', { namespace, name }),
     });
     const wanted = status.desiredNumberScheduled ?? 0;
     const isCurrent = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
-    if (isCurrent && (status.numberReady ?? 0) >= wanted) return wanted;
-    if (performance.now() >= end) throw await nodesLeft(kube, options, wanted);
-    await delay(interval, undefined, signal === undefined ? {} : { signal });
+    return { wanted, isDone: isCurrent && (status.numberReady ?? 0) >= wanted };
+  } catch (error) {
+    if (error instanceof KubeFault && error.transient) return error;
+    throw error;
   }
 }
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault } from '../lib/fault.ts';
-import { findHelm, helmFault, runHelm, targetFlags, valueFlags } from './helm.ts';
+import { findHelm, helmFault, runHelm, targetFlags, uninstallTimeout, valueFlags } from './helm.ts';
 
 describe('Helm', () => {
   let dir: string;
@@ -63,6 +63,23 @@ describe('Helm', () => {
     const late = 'Error: 1 error occurred:\n* failed post-delete: job sluice-cleanup failed: BackoffLimitExceeded';
     assert.match(helmFault('uninstall', late).hint ?? '', /Job sluice-cleanup/);
     assert.equal(helmFault('install', 'Error: something new').hint, undefined);
+  });
+
+  it('waits longer than it would when nodes have longer to be cleaned', async () => {
+    const { signal } = new AbortController();
+    for (const [timeout, flags] of [
+      ['3m', ['--timeout', '300s']],
+      ['10m', ['--timeout', '720s']],
+      ['400s', ['--timeout', '520s']],
+      ['1500ms', ['--timeout', '300s']],
+    ] as const) {
+      write(
+        `test "$*" = "get values sluice -n mesh --all --output json" && echo '{"nodeCleanup": {"timeout": "${timeout}"}}'`,
+      );
+      assert.deepEqual(await uninstallTimeout(helm, ['-n', 'mesh'], signal), flags);
+    }
+    write('echo "Error: release: not found" >&2; exit 1');
+    assert.deepEqual(await uninstallTimeout(helm, [], signal), []);
   });
 
   it('can be interrupted', async () => {

@@ -96,6 +96,29 @@ export function helmFault(command: string, stderr: string): Fault {
   return new Fault('HELM_FAILED', `helm ${command}: ${said}`, hint === undefined ? {} : { hint });
 }
 
+/**
+ * How long Helm is to wait when it uninstalls, as its `--timeout`: what the release's nodes may take to be cleaned, and two minutes for the
+ * Job that waits for them to start; not less than Helm's own five minutes. Nothing where there is no release, which is for `uninstall` to say.
+ */
+export async function uninstallTimeout(
+  helm: string,
+  target: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  try {
+    const printed = await runHelm(helm, ['get', 'values', 'sluice', ...target, '--all', '--output', 'json'], {
+      signal,
+    });
+    const { nodeCleanup } = JSON.parse(printed) as { nodeCleanup?: { timeout?: string } };
+    const [, number, unit] = /^(\d+)(ms|s|m)$/.exec(nodeCleanup?.timeout ?? '') ?? [];
+    const seconds = Math.ceil(Number(number ?? 0) * { ms: 0.001, s: 1, m: 60 }[(unit ?? 's') as 'ms' | 's' | 'm']);
+    return ['--timeout', `${Math.max(300, seconds + 120)}s`];
+  } catch (error) {
+    if (error instanceof Fault) return [];
+    throw error;
+  }
+}
+
 export function targetFlags({ kubeconfig, context, namespace }: HelmTarget): string[] {
   return [
     '--namespace',

@@ -51,7 +51,10 @@ describe('what an uninstall that failed has left', () => {
     const context = { name: 'fake', context: { cluster: 'fake', user: 'fake' } };
     const kubeconfig = { clusters: [cluster], contexts: [context], users: [{ name: 'fake', user: {} }] };
     writeFileSync(join(dir, 'kubeconfig'), JSON.stringify({ ...kubeconfig, 'current-context': 'fake' }));
-    writeFileSync(join(dir, 'helm'), `#!/bin/sh\ncat > /dev/null\necho "helm $*" >> ${dir}/log\n`);
+    writeFileSync(
+      join(dir, 'helm'),
+      `#!/bin/sh\ncat > /dev/null\necho "helm $*" >> ${dir}/log\ntest $1 != get || echo '{"nodeCleanup": {"timeout": "10m"}}'\n`,
+    );
     chmodSync(join(dir, 'helm'), 0o755);
     process.env.SLUICE_HELM = join(dir, 'helm');
   });
@@ -108,5 +111,6 @@ describe('what an uninstall that failed has left', () => {
       [],
     );
     assert.deepEqual([...objects], left);
+    assert.match(helmFlags(), /^helm uninstall .* --timeout 720s$/m);
   });
 });

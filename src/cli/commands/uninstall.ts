@@ -27,7 +27,7 @@ export function uninstallCommand(program: Command): void {
 }
 
 async function uninstall(flags: UninstallFlags, version: string): Promise<void> {
-  const [{ findHelm, runHelm, targetFlags }, { deleteCrds }, leftovers] = await Promise.all([
+  const [{ findHelm, runHelm, targetFlags, uninstallTimeout }, { deleteCrds }, leftovers] = await Promise.all([
     import('../../install/helm.ts'),
     import('../../install/crds.ts'),
     import('../../install/leftovers.ts'),
@@ -41,7 +41,12 @@ async function uninstall(flags: UninstallFlags, version: string): Promise<void> 
     // Those of an uninstall that failed: the release is gone then, and what it waited for in vain is all that is left.
     const cleaned = !flags.nodeCleanup && (await leftovers.deleteNodeCleanup(kube, flags.namespace, signal));
     // Foreground: with the Pods gone, nobody makes again what is removed next.
-    const how = ['--wait', '--cascade', 'foreground', ...(flags.nodeCleanup ? [] : ['--no-hooks'])];
+    const how = [
+      '--wait',
+      '--cascade',
+      'foreground',
+      ...(flags.nodeCleanup ? await uninstallTimeout(helm, target, signal) : ['--no-hooks']),
+    ];
     if (cleaned) how.push('--ignore-not-found');
     await runHelm(helm, ['uninstall', 'sluice', ...target, ...how], { signal });
     await leftovers.deleteLeftovers(kube, flags.namespace);
