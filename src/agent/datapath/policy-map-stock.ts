@@ -13,6 +13,8 @@ export interface StockedMap {
 const most = 32;
 /** Below this, more are made. */
 const fewest = 24;
+/** ms until it is tried again, where the kernel refused one. */
+const retryAfter = 5000;
 
 /**
  * Maps in the map of maps that nobody uses yet. Putting one in, or taking one out, waits for all processors (10 ms, as long for many as
@@ -27,11 +29,16 @@ export class PolicyMapStock {
   readonly #leaving = new Set<number>();
   #making: readonly number[] = [];
   #running: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  readonly #retryAfter: number;
+  /** Of the refusals since the last success, the first is logged. */
+  #isRefused = false;
   #log: Log | undefined;
 
   /** @param room how many more maps there could be, these included */
-  constructor(maps: PolicyMaps, newId: () => number, room: () => number) {
+  constructor(maps: PolicyMaps, newId: () => number, room: () => number, retry = retryAfter) {
     this.#maps = maps;
+    this.#retryAfter = retry;
     this.#newId = newId;
     this.#room = room;
   }
@@ -59,9 +66,9 @@ export class PolicyMapStock {
     return one;
   }
 
-  /** Takes a map away that nothing points at. @returns whether it will be: not before the start */
+  /** Takes a map away that nothing points at. @returns whether it will be: not before the start, nor while nothing is made */
   dispose(id: number): boolean {
-    if (this.#log === undefined) return false;
+    if (this.#log === undefined || this.#retry !== undefined) return false;
     this.#leaving.add(id);
     this.#wake();
     return true;
@@ -70,11 +77,12 @@ export class PolicyMapStock {
   /** Ends when nothing is under way; what is there stays for the process to come. */
   async close(): Promise<void> {
     this.#log = undefined;
+    clearTimeout(this.#retry);
     await this.#running;
   }
 
   #wake(): void {
-    if (this.#log === undefined || this.#running !== undefined) return;
+    if (this.#log === undefined || this.#running !== undefined || this.#retry !== undefined) return;
     if (this.#lacking() === 0 && this.#leaving.size === 0) return;
     this.#running = this.#work(this.#log).finally(() => {
       this.#running = undefined;
@@ -101,11 +109,19 @@ export class PolicyMapStock {
         const made = await this.#maps.createEmptyAside(this.#making);
         this.#ready.push(...made.map(({ id, map }) => ({ id, map: policyReconciler(map) })));
         this.#making = [];
+        this.#isRefused = false;
       }
     } catch (error) {
-      // Then each is made when it is needed, and whoever needs it hears why that cannot be.
-      log.warn({ err: error as Fault }, 'no maps of policies are made ahead');
-      this.#log = undefined;
+      // Until then each is made when it is needed, and whoever needs it hears why that cannot be.
+      if (!this.#isRefused) log.warn({ err: error as Fault }, 'no maps of policies are made ahead: it is tried again');
+      this.#isRefused = true;
+      // Somebody else's from now on, as it were: a check takes them away.
+      this.#leaving.clear();
+      if (this.#log === undefined) return;
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined;
+        this.#wake();
+      }, this.#retryAfter).unref();
     } finally {
       this.#making = [];
     }

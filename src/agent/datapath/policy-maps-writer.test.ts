@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { type DatapathMaps, openBpf, openKernel, openMaps, removePins } from '../../datapath/index.ts';
-import { createLog } from '../../lib/log.ts';
+import { Fault } from '../../lib/fault.ts';
+import { createLog, type Log } from '../../lib/log.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
+import { PolicyMapStock } from './policy-map-stock.ts';
 import { PolicyMapsWriter } from './policy-maps-writer.ts';
 
 async function until(what: string, is: () => boolean): Promise<void> {
@@ -130,6 +132,35 @@ describe('maps of policies', () => {
       }
       await full();
       await until('the others to be gone', () => [...maps.policies.ids()].length === 8 + writer.stock.size);
+    });
+
+    it('are made again later where the kernel refused it for a while; what it kept meanwhile a check takes away', async () => {
+      const { policies } = maps;
+      const deleteAside = policies.deleteAside.bind(policies);
+      const warned: string[] = [];
+      let last = 100;
+      const stock = new PolicyMapStock(...([policies, () => ++last, () => 80] as const), 10);
+      let refusals = 0;
+      policies.deleteAside = async (ids) => {
+        if (ids.length === 0) return;
+        refusals++;
+        throw new Fault('MAP_ENOMEM', 'no memory');
+      };
+      stock.start({ warn: (_: unknown, message: string) => warned.push(message) } as unknown as Log);
+      await until('the stock to be full', () => stock.size >= 24);
+      for (let i = 1; i <= 3; i++) {
+        const { id } = stock.take()!;
+        await until('it to go on', () => stock.dispose(id));
+        await until('the refusal', () => refusals === i);
+        await until('it to be nobody’s', () => !stock.ids().includes(id));
+      }
+      assert.equal(warned.length, 1);
+      policies.deleteAside = deleteAside;
+      const used = Array.from({ length: 10 }, () => stock.take()!.id);
+      await until('others to be made', () => stock.size >= 24);
+      for (const id of used) await until('it to go on', () => stock.dispose(id));
+      await until('them to be gone', () => ![...policies.ids()].some((id) => used.includes(id)));
+      await stock.close();
     });
   });
 });

@@ -94,12 +94,17 @@ export class PolicyMaps {
     if (errno !== 0) throw this.#fault(ids[count] as number, 'delete', new Errno('map delete', errno));
   }
 
-  /** The same, by a thread of its own. @throws Fault */
+  /** By a thread of its own; one that is not there is as good as taken away. @throws Fault; then some may be gone */
   async deleteAside(ids: readonly number[]): Promise<void> {
-    if (ids.length === 0) return;
     for (const id of ids) this.#forget(id);
-    const { count, errno } = await this.#bpf.deleteBatchAside(this.fd, numbers(ids), ids.length);
-    if (errno !== 0) throw this.#fault(ids[count] as number, 'delete', new Errno('map delete', errno));
+    for (let rest = ids; rest.length > 0; ) {
+      const { count, errno } = await this.#bpf.deleteBatchAside(this.fd, numbers(rest), rest.length);
+      if (errno === 0) return;
+      // It stops at the first that fails.
+      const error = new Errno('map delete', errno);
+      if (error.code !== 'ENOENT') throw this.#fault(rest[count] as number, 'delete', error);
+      rest = rest.slice(count + 1);
+    }
   }
 
   /** Whether what programs find under this id is the map that we hold. @throws Fault */
