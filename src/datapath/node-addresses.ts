@@ -30,6 +30,7 @@ const loopback = 1;
 const protocol = 83;
 /** The same for kernels before 5.18, which know no protocols of addresses; labels are IPv4's only. */
 const label = 'lo:sluice';
+const v6Flags = addressFlag.noPrefixRoute | addressFlag.noDad;
 
 /**
  * Addresses of load balancers, made local to this node, so that what is routed here for them reaches the Envoy of this
@@ -74,6 +75,19 @@ export class NodeAddresses {
   own(): string[] {
     const ours = this.#read().filter((one) => this.#isOurs(one));
     return ours.map(({ address }) => address).sort();
+  }
+
+  /**
+   * Those that may be ours, or somebody else's: IPv6 ones as we add them, where the kernel keeps no marks of them (before 5.18; since
+   * then it marks `::1` itself). @throws Fault
+   */
+  doubtful(): string[] {
+    const all = this.#read();
+    if (all.some((one) => one.protocol !== 0)) return [];
+    const isAlike = ({ address, link, prefixLength, flags }: InterfaceAddress) =>
+      link === loopback && address.includes(':') && prefixLength === 128 && (flags & v6Flags) === v6Flags;
+    const alike = all.filter((one) => isAlike(one) && !this.#isOurs(one));
+    return alike.map(({ address }) => address).sort();
   }
 
   close(): void {
@@ -123,7 +137,7 @@ function localAddress(address: string): InterfaceAddress {
     prefixLength: bitsOf(isV6 ? 6 : 4),
     link: loopback,
     scope: scope.link,
-    flags: addressFlag.noPrefixRoute | (isV6 ? addressFlag.noDad : 0),
+    flags: isV6 ? v6Flags : addressFlag.noPrefixRoute,
     ...(isV6 ? {} : { label }),
     protocol,
   };

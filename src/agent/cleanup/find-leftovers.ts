@@ -1,7 +1,7 @@
 import { Netlink, NetlinkSocket, NodeAddresses, openBpf, openKernel } from '../../datapath/index.ts';
 import { networkFiles, pins, plugins, state } from './file-leftovers.ts';
 import type { Leftover, NodePlaces } from './leftover.ts';
-import { addresses, devices, podInterfaces, programs, routes } from './network-leftovers.ts';
+import { addresses, devices, doubts, podInterfaces, programs, routes } from './network-leftovers.ts';
 
 export type { Leftover, LeftoverKind, NodePlaces } from './leftover.ts';
 
@@ -10,6 +10,8 @@ export interface Leftovers extends Disposable {
   readonly found: readonly Leftover[];
   /** Pods that were set up by our plugin and keep their interfaces, with what is known of them. */
   readonly pods: readonly Leftover[];
+  /** Of what may be ours and stays: sentences. */
+  readonly doubts: readonly string[];
 }
 
 /**
@@ -40,7 +42,7 @@ export async function findLeftovers(places: NodePlaces, options: { readonly cutP
       ...(options.cutPods ? pods : []),
       ...(options.cutPods || pods.length === 0 ? state(places) : []),
     ];
-    return { found, pods: options.cutPods ? [] : pods, [Symbol.dispose]: close };
+    return { found, pods: options.cutPods ? [] : pods, doubts: doubts(own), [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;

@@ -57,6 +57,16 @@ export function addresses(own: NodeAddresses): Leftover[] {
   }));
 }
 
+/** What cannot be told from somebody else's, and so stays: a sentence for each, with the command that removes it. */
+export function doubts(own: NodeAddresses): string[] {
+  return own
+    .doubtful()
+    .map(
+      (address) =>
+        `${address} on lo may be of a load balancer, which this kernel (before 5.18) keeps no mark of: \`ip -6 address del ${address}/128 dev lo\` removes it`,
+    );
+}
+
 /** Node's ends of the interfaces that our plugin has made; the pod's end goes with it. */
 export function podInterfaces(netlink: Netlink, links: readonly Link[]): (Leftover & { readonly index: number })[] {
   return links

@@ -61,7 +61,7 @@ async function cleanUp(flags: CleanupFlags): Promise<void> {
   const { yes = false, pods: cutPods = false, stateDir, metricsAddress, cniConfDir, binDir, bpffs } = flags;
   if (yes) await untilAgentEnds({ stateDir, ...unlessOff('metricsAddress', metricsAddress) }, flags.wait);
   using leftovers = await findLeftovers({ cniConfDir, cniBinDir: binDir, bpffs, stateDir }, { cutPods });
-  const { found, pods } = leftovers;
+  const { found, pods, doubts } = leftovers;
   const faults = yes ? remove(found) : [];
   if (found.length > 0) {
     const rows = found.map(({ kind, name }) => [kind, printable(name)]);
@@ -70,9 +70,10 @@ async function cleanUp(flags: CleanupFlags): Promise<void> {
   const say = (text: string) => process.stdout.write(`${text}\n`);
   if (found.length > 0)
     say(yes ? `removed ${found.length - faults.length} of ${found.length}` : 'nothing was removed: --yes does it');
-  else if (pods.length === 0) say('nothing of Sluice is on this node');
+  else if (pods.length === 0 && doubts.length === 0) say('nothing of Sluice is on this node');
   if (pods.length > 0)
     say(`${pods.length} pods keep their interfaces, and ${stateDir} what is known of them: --pods takes them away too`);
+  for (const doubt of doubts) say(doubt);
   if (faults[0] !== undefined)
     throw new Fault('CLEANUP', `not all could be removed: ${faults.join('; ')}`, { hint: 'it takes root' });
 }
