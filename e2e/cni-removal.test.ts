@@ -194,6 +194,48 @@ describe('a pod that is deleted, while its interface is on its way out of the ke
     assert.equal(removals.size, 0);
   });
 
+  it('gives its address back in the end where the disk was full; its interface, which is gone, is not removed again', async () => {
+    const address = await add('c1', a!);
+    await del('c1', a!);
+    const release = ipam.release.bind(ipam);
+    let refusals = 0;
+    ipam.release = () => {
+      refusals++;
+      throw new Error('the disk is full');
+    };
+    links.go();
+    while (refusals < 2) {
+      assert.equal(links.size, 0);
+      await soon();
+    }
+    assert.equal(ipam.ownerOf(address), 'c1/eth0');
+    assert.equal(stateOf(), 'disconnecting');
+    ipam.release = release;
+    while (removals.size > 0) await soon();
+    assert.equal(ipam.ownerOf(address), undefined);
+    assert.equal(stateOf(), undefined);
+    assert.equal(told.filter((what) => what === 'detached').length, 1);
+    assert.equal(links.size, 0);
+  });
+
+  it('that could not be set up has all of it undone, also where the disk is full for a part', async () => {
+    const release = ipam.release.bind(ipam);
+    ipam.release = () => {
+      throw new Error('the disk is full');
+    };
+    const write = records.write.bind(records);
+    let writes = 0;
+    records.write = (endpoint) => {
+      if (++writes === 2) throw new Error('that is why');
+      write(endpoint);
+    };
+    await assert.rejects(add('c1', a!), { message: 'that is why' });
+    assert.equal(stateOf(), undefined);
+    ipam.release = release;
+    await del('c1', a!);
+    assert.deepEqual(ipam.dump().allocations, []);
+  });
+
   it('is left to the next agent by one that ends before the kernel is done', async () => {
     const address = await add('c1', a!);
     await del('c1', a!);

@@ -137,7 +137,7 @@ export class CniEndpoints implements CniHandler {
   }
 
   async #make(request: AddRequest, door: NetworkNamespace): Promise<ManagedEndpoint> {
-    const { manager, netlink, mtu } = this.#options;
+    const { manager, netlink, mtu, log } = this.#options;
     const { containerId, ifname, netns, config } = request;
     const pod: PodRef = { namespace: '', name: '', uid: '', ...request.pod };
     const chained = config.prevResult !== undefined;
@@ -197,7 +197,16 @@ export class CniEndpoints implements CniHandler {
       });
       return managed!;
     } catch (error) {
-      for (const one of undo.reverse()) one();
+      for (const one of undo.reverse()) {
+        try {
+          one();
+        } catch (other) {
+          log.warn(
+            { err: other, endpoint: attachmentKey(request) },
+            'something of a pod that could not be set up stays',
+          );
+        }
+      }
       throw error;
     }
   }
@@ -248,10 +257,12 @@ export class CniEndpoints implements CniHandler {
       manager.forget(id);
       return;
     }
-    const gone = removals.start(key, hostIfindex, () => {
-      manager.detach(hostIfindex);
-      ipam.release(key);
-      manager.forget(id);
+    const gone = removals.start(key, hostIfindex, {
+      gone: () => manager.detach(hostIfindex),
+      giveBack: () => {
+        ipam.release(key);
+        manager.forget(id);
+      },
     });
     if (!isRecorded || !this.#takeDown(hostIfindex)) await gone;
   }

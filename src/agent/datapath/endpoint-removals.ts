@@ -1,8 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 
+export interface RemovalSteps {
+  /** Once, as the interface is gone: its number may be somebody else's soon. */
+  readonly gone: () => void;
+  /** After that, until it succeeds. */
+  readonly giveBack: () => void;
+}
+
 interface Removal {
   readonly ifindex: number;
+  /** Once it is gone, somebody else may have its number: no further attempt is about the interface. */
+  isLinkGone: boolean;
+  readonly steps: RemovalSteps;
   /** Of the attempt that runs, or of the last one; it has an observer of its own, so that nobody need wait for it. */
   attempt: Promise<void>;
   retry: NodeJS.Timeout | undefined;
@@ -30,13 +40,16 @@ export class EndpointRemovals {
   }
 
   /**
-   * @param giveBack called once the interface is gone
    * @returns how the first attempt ends; what fails is tried again, until it is done
    */
-  start(key: string, ifindex: number, giveBack: () => void): Promise<void> {
-    const attempt = this.#attempt(key, ifindex, giveBack);
-    this.#running.set(key, { ifindex, attempt, retry: undefined });
-    return attempt;
+  start(key: string, ifindex: number, steps: RemovalSteps): Promise<void> {
+    const removal: Removal = {
+      ...{ ifindex, steps, isLinkGone: false, retry: undefined },
+      attempt: Promise.resolve(),
+    };
+    this.#running.set(key, removal);
+    removal.attempt = this.#attempt(key, removal);
+    return removal.attempt;
   }
 
   has(key: string): boolean {
@@ -51,7 +64,7 @@ export class EndpointRemovals {
     await this.#running.get(key)?.attempt;
   }
   async ofLink(ifindex: number): Promise<void> {
-    for (const one of this.#running.values()) if (one.ifindex === ifindex) await one.attempt;
+    for (const one of this.#running.values()) if (one.ifindex === ifindex && !one.isLinkGone) await one.attempt;
   }
   /** Ends when all attempts that run have ended. */
   async settled(): Promise<void> {
@@ -66,27 +79,29 @@ export class EndpointRemovals {
     this.#isOver = true;
   }
 
-  #attempt(key: string, ifindex: number, giveBack: () => void): Promise<void> {
-    const attempt = this.#remove(key, ifindex, giveBack);
+  #attempt(key: string, removal: Removal): Promise<void> {
+    const attempt = this.#remove(key, removal);
     attempt.catch((error: unknown) => {
-      this.#log.warn(
-        { err: error, endpoint: key },
-        'the interface of a pod that is gone is still there: it is tried again',
-      );
-      const removal = this.#running.get(key);
-      if (removal === undefined || this.#closed) return;
+      const what = removal.isLinkGone ? 'what it had is not given back' : 'its interface is still there';
+      this.#log.warn({ err: error, endpoint: key }, `a pod is gone, but ${what}: it is tried again`);
+      if (this.#closed) return;
       removal.retry = setTimeout(() => {
-        removal.attempt = this.#attempt(key, ifindex, giveBack);
+        removal.attempt = this.#attempt(key, removal);
       }, retryAfter).unref();
     });
     return attempt;
   }
 
-  async #remove(key: string, ifindex: number, giveBack: () => void): Promise<void> {
-    await this.#links.remove(ifindex);
+  async #remove(key: string, removal: Removal): Promise<void> {
+    const { ifindex, steps } = removal;
+    if (!removal.isLinkGone) await this.#links.remove(ifindex);
     // The next process has given it back by now, and somebody else may have it.
     if (this.#isOver) return;
-    giveBack();
+    if (!removal.isLinkGone) {
+      removal.isLinkGone = true;
+      steps.gone();
+    }
+    steps.giveBack();
     this.#running.delete(key);
   }
 }
