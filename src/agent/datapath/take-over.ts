@@ -1,6 +1,6 @@
 import { isHostInterface, mendNodeSides } from '../../cni/index.ts';
 import { assert } from '../../lib/fault.ts';
-import { attachmentKey } from '../../network/endpoint/index.ts';
+import { attachmentKey, type Endpoint } from '../../network/endpoint/index.ts';
 import type { Parts } from '../parts/parts.ts';
 import { cidrNumbers } from './cidr-numbers.ts';
 import type { DatapathParts } from './datapath-parts.ts';
@@ -50,8 +50,9 @@ export async function takeOver(parts: Parts, datapath: DatapathParts): Promise<T
   }
   // Only now that the maps say what is true may other work run in between.
   await manager.removeLost(lost);
-  for (const one of lost) ipam.release(attachmentKey(one));
-  ipam.restored([...kept.map(({ key }) => key), ...loans.owners()]);
+  const living = kept.map(({ key }) => key);
+  for (const key of ownersGone(living, lost)) ipam.release(key);
+  ipam.restored([...living, ...loans.owners()]);
   loans.resume();
   // Filters, where there are no links, are found on their devices only. A pod whose record is unreadable stays shut.
   const others = netlink.links.list().filter(({ name }) => !isHostInterface(name));
@@ -73,6 +74,11 @@ export async function takeOver(parts: Parts, datapath: DatapathParts): Promise<T
   }
   parts.add('identities in use', keepIdentities(tables, manager, objects, log));
   return { kept, host: host?.managed };
+}
+
+/** Whose addresses are free. There may be an old record of an attachment that was made again since: its addresses are the living one's. */
+export function ownersGone(living: readonly string[], lost: readonly Endpoint[]): string[] {
+  return lost.map(attachmentKey).filter((key) => !living.includes(key));
 }
 
 function hostEndpoint({ options: { node }, tables, manager, engine, state }: DatapathParts): HostEndpoint {
