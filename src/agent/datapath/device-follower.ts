@@ -7,6 +7,8 @@ const interval = 5000;
 export class DeviceFollower {
   readonly #parts: DatapathParts;
   readonly #timer: NodeJS.Timeout;
+  /** Of devices that were seen, not all is told. */
+  #isDue = false;
 
   constructor(parts: DatapathParts) {
     this.#parts = parts;
@@ -28,13 +30,20 @@ export class DeviceFollower {
   look({ thorough = false } = {}): number {
     const { network, state, peers, attached, settings, changed } = this.#parts;
     const before = network.tunnel?.link;
-    if (!network.look(thorough)) return 0;
+    const wasDue = this.#isDue;
+    // Until the last of these is done, whatever fails: the next look sees no change of its own.
+    this.#isDue = true;
+    if (!network.look(thorough) && !wasDue) {
+      this.#isDue = false;
+      return 0;
+    }
     state.setHostAddresses(network.devices.addresses);
     peers.setHostAddresses();
     attached.attachDevices(network.devices, network.tunnel?.link);
     settings.write();
     peers.updateRoutes();
     changed();
+    this.#isDue = false;
     return network.tunnel?.link === before ? 0 : 1;
   }
 }

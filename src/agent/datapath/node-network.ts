@@ -38,6 +38,17 @@ export class NodeNetwork {
    * @throws Fault as the constructor
    */
   look(thorough = false): boolean {
+    const { devices } = this;
+    try {
+      return this.#look(thorough);
+    } catch (error) {
+      // For the next one to find that they are different.
+      this.#devices = devices;
+      throw error;
+    }
+  }
+
+  #look(thorough: boolean): boolean {
     const before = this.#text();
     this.#devices = readNodeDevices(this.#netlink, this.#options.devices);
     if (this.#tunnel === undefined) return this.#text() !== before;
