@@ -181,6 +181,10 @@ describe('REST API', () => {
     assert.equal(given.json().ipv4['expiration-uuid'], undefined);
     const expiring = await ask('POST', '/v1/ipam', '/ipam', { headers: { expiration: 'true' } });
     assert.match(expiring.json().ipv4['expiration-uuid'], /^[0-9a-f-]{36}$/);
+    Object.assign(view.ipam, { ipv4Ranges: [] });
+    const early = await ask('POST', '/v1/ipam', '/ipam');
+    assert.ok(early.json().ipv4.ip, 'asked for also while no range is known');
+    Object.assign(view.ipam, { ipv4Ranges: ['10.0.0.0/24'] });
     const failed = await ask('POST', '/v1/ipam?owner=greedy', '/ipam');
     assert.equal(failed.status, 502);
     assert.match(failed.json(), /no address left; add a Pod CIDR/);

@@ -10,6 +10,9 @@ export function ipamView({ ipam, loans }: Pick<NodeSources, 'ipam' | 'loans'>): 
     get mode() {
       return ipam.dump().mode;
     },
+    get families() {
+      return ipam.dump().families.map((family) => (family === 4 ? 'ipv4' : 'ipv6'));
+    },
     get ipv4Ranges() {
       return cidrs(4).map(({ cidr }) => cidr);
     },

@@ -329,5 +329,6 @@ describe('the API’s view of a node', () => {
     assert.equal(ipam.release('tool'), false);
     assert.throws(() => ipam.release('10.0.0.17'), { code: 'IPAM_IN_USE' });
     assert.deepEqual(ipam.capacity, { ipv4: 254n, ipv6: 0n });
+    assert.deepEqual([...ipam.families], ['ipv4']);
   });
 });

@@ -2,7 +2,7 @@ import { explain, Fault } from '../../../lib/fault.ts';
 import { contains, parseCidr, parseIp } from '../../../lib/ip-address.ts';
 import { BadRequest, type Reply, type Route } from '../router.ts';
 import type { DatapathView } from '../view/datapath-view.ts';
-import type { AllocatedView } from '../view/state-view.ts';
+import type { AllocatedView, IpamView } from '../view/state-view.ts';
 import { hostAddressing } from '../words/addressing.ts';
 
 export function ipamRoutes(view: DatapathView): Route[] {
@@ -17,8 +17,8 @@ export function ipamRoutes(view: DatapathView): Route[] {
         if (family !== undefined && family !== 'ipv4' && family !== 'ipv6')
           throw new BadRequest(`family is ${family}; it can be ipv4 or ipv6, or be left out for both`);
         const owner = query.get('owner') || 'unnamed';
-        const available = (['ipv4', 'ipv6'] as const).filter((one) => rangesOf(one).length > 0);
-        const families: readonly ('ipv4' | 'ipv6')[] = family === undefined ? available : [family];
+        // Also those whose ranges are not known yet: the allocation waits for them.
+        const families: IpamView['families'] = family === undefined ? ipam.families : [family];
         let given: AllocatedView;
         try {
           given = await ipam.allocate(owner, families, headers.expiration === 'true');
@@ -55,8 +55,9 @@ export function ipamRoutes(view: DatapathView): Route[] {
       handle({ parameters: { ip = '' }, query }): Reply {
         const address = parseIp(ip);
         if (address === undefined) return { status: 400 };
-        const ranges = rangesOf(address.family === 4 ? 'ipv4' : 'ipv6');
-        if (ranges.length === 0) return { status: 501 };
+        const family = address.family === 4 ? 'ipv4' : 'ipv6';
+        if (!ipam.families.includes(family)) return { status: 501 };
+        const ranges = rangesOf(family);
         if (
           !ranges.some((text) => contains(parseCidr(text) ?? { family: address.family, first: 1n, last: 0n }, address))
         )

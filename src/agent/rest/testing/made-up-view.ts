@@ -276,6 +276,7 @@ export function madeUpView(): MadeUpView {
     },
     ipam: {
       mode: 'kubernetes',
+      families: ['ipv4'],
       ipv4Ranges: ['10.0.0.0/24'],
       ipv6Ranges: [],
       capacity: { ipv4: 254n, ipv6: 0n },

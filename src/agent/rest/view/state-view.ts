@@ -71,6 +71,8 @@ export interface AllocatedView {
 
 export interface IpamView {
   readonly mode: string;
+  /** That the node is to have, whether or not there are ranges yet. */
+  readonly families: readonly ('ipv4' | 'ipv6')[];
   readonly ipv4Ranges: readonly string[];
   readonly ipv6Ranges: readonly string[];
   /** address -> owner (`namespace/pod`, or what asked for it) */
