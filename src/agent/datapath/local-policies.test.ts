@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parsePolicyRules } from '../../api/index.ts';
 import { PolicyEngine } from '../../network/policy/index.ts';
 import { LocalPolicies } from './local-policies.ts';
@@ -73,16 +74,48 @@ describe('policies of one agent alone', () => {
     assert.deepEqual(names(next.policies), ['local-1', 'local-3']);
   });
 
-  it('are left where they are, and said to be out of force, where they cannot be read', () => {
+  it('are left aside, and said to be out of force, where they cannot be read; no number comes twice', async () => {
     start().policies.add(written(rule('a')));
-    for (const text of ['{', '{"version": 9}', readFileSync(path, 'utf8').replace('all', 'al')]) {
+    const used = new Set(['local-1']);
+    for (const spoil of [
+      () => '{',
+      () => '{"version": 9}',
+      () => readFileSync(path, 'utf8').replace('"next"', '"nxt"'),
+    ]) {
+      const text = spoil();
       writeFileSync(path, text);
       const { policies } = start();
       assert.deepEqual(names(policies), []);
       assert.match(policies.problems()[0] ?? '', /not in force: .*policies\.json\.unreadable/);
       assert.equal(readFileSync(`${path}.unreadable`, 'utf8'), text);
-      assert.equal(existsSync(path), false);
+      const next = start().policies;
+      next.add(written(rule('b')));
+      const [name = ''] = names(next);
+      assert.ok(name !== '' && !used.has(name), name);
+      used.add(name);
+      // Numbers go on by the clock.
+      await delay(2);
     }
+    rmSync(path);
+    mkdirSync(path);
+    assert.match(start().policies.problems()[0] ?? '', /EISDIR/);
+    assert.ok(statSync(path).isDirectory(), 'no file is where a directory is not moved');
+  });
+
+  it('are in force but for the one that cannot be read, which is named, and kept aside', () => {
+    start().policies.add(written(rule('a'), rule('b'), rule('c')));
+    const text = readFileSync(path, 'utf8').replace(/("app": "b"[\s\S]*?)"all"/, '$1"al"');
+    writeFileSync(path, text);
+    const { engine, policies } = start();
+    assert.deepEqual(names(policies), ['local-1', 'local-3']);
+    assert.equal([...engine.world().rules].length, 2);
+    assert.equal(policies.problems().length, 1);
+    assert.match(policies.problems()[0] ?? '', /policies\.json\.unreadable: local-2: .*al/);
+    assert.equal(readFileSync(`${path}.unreadable`, 'utf8'), text);
+    policies.add(written(rule('d')));
+    const next = start().policies;
+    assert.deepEqual(names(next), ['local-1', 'local-3', 'local-4']);
+    assert.deepEqual(next.problems(), []);
   });
 
   it('change nothing where they cannot be written down', () => {

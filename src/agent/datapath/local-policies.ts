@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type LocalPolicy, type PolicyRule, parsePolicyRules, refOf } from '../../api/index.ts';
 import { equal } from '../../lib/equal.ts';
@@ -36,34 +36,43 @@ export class LocalPolicies {
   #held: readonly Held[] = [];
   /** Of the next name: none comes twice, as events may still name the one that is gone. */
   #next = 1;
-  /** Why those of the process before are not in force, if they are not. */
-  #problem: string | undefined;
+  /** Why those of the process before are not in force, each that is not. */
+  #problems: readonly string[] = [];
 
   constructor(options: LocalPoliciesOptions) {
     this.#options = options;
   }
 
-  /** Those of the process before, into the engine alone: call it before the first `apply`. */
+  /**
+   * Those of the process before, into the engine alone: call it before the first `apply`. One that cannot be read keeps none of the
+   * others out of force; the file that it is in is kept aside.
+   */
   restore(): void {
-    const { path } = this.#options;
-    let text: string;
+    const { path, engine } = this.#options;
+    let record: ReadRecord;
     try {
-      text = readFileSync(path, 'utf8');
+      record = readRecord(readFileSync(path, 'utf8'));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-        this.#problem = `local policies are not in force: ${(error as Error).message}`;
-      return;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      // Which numbers were given is not known, but that nobody has counted that far.
+      record = { next: Date.now(), policies: [], bad: [(error as Error).message] };
     }
+    for (const { policy } of record.policies) engine.setPolicy(policy);
+    this.#held = record.policies;
+    this.#next = record.next;
+    const { bad } = record;
+    if (bad.length === 0) return;
+    const aside = `${path}.unreadable`;
+    this.#problems = bad.map((why) => `local policies are not in force: ${aside}: ${why}`);
     try {
-      const { next, policies } = readRecord(text);
-      this.#next = next;
-      this.#held = policies;
+      // Those that are good have their place until the next file of them is there.
+      if (record.policies.length === 0) renameSync(path, aside);
+      else copyFileSync(path, aside);
+      // Also an empty one: it has the next number.
+      this.#write(this.#held, this.#next);
     } catch (error) {
-      // The next change would write over it.
-      renameSync(path, `${path}.unreadable`);
-      this.#problem = `local policies are not in force: ${path}.unreadable: ${(error as Error).message}`;
+      this.#problems = [...this.#problems, `${path} is not kept aside: ${(error as Error).message}`];
     }
-    for (const { policy } of this.#held) this.#options.engine.setPolicy(policy);
   }
 
   /** In the order in which they came. */
@@ -72,7 +81,7 @@ export class LocalPolicies {
   }
 
   problems(): readonly string[] {
-    return this.#problem === undefined ? [] : [this.#problem];
+    return this.#problems;
   }
 
   /**
@@ -108,7 +117,9 @@ export class LocalPolicies {
     const policies = held.map(({ policy, raw }) => ({ name: policy.metadata.name, rule: raw }));
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(`${path}.new`, `${JSON.stringify({ version, next, policies }, undefined, 1)}\n`, { mode: 0o600 });
+      const text = `${JSON.stringify({ version, next, policies }, undefined, 1)}\n`;
+      // On the disk before it has the name: a machine that stops must not leave an empty file there.
+      writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true });
       renameSync(`${path}.new`, path);
     } catch (error) {
       const hint = 'no local policy changes before it can be written down: is the disk full, or read-only?';
@@ -119,19 +130,32 @@ export class LocalPolicies {
   }
 }
 
-function readRecord(text: string): { next: number; policies: Held[] } {
+interface ReadRecord {
+  readonly next: number;
+  readonly policies: readonly Held[];
+  /** What could not be read, by name. */
+  readonly bad: readonly string[];
+}
+
+/** @throws Error where it is none at all */
+function readRecord(text: string): ReadRecord {
   const record: unknown = JSON.parse(text);
-  if (!isObject(record) || record.version !== version || !Number.isSafeInteger(record.next))
-    throw new Error('it is of another version');
+  if (!isObject(record) || record.version !== version) throw new Error('it is of another version');
+  if (!Number.isSafeInteger(record.next)) throw new Error('it has no number for the next one');
   if (!Array.isArray(record.policies)) throw new Error('it has no policies');
-  const policies = record.policies.map((one: unknown): Held => {
-    if (!isObject(one) || typeof one.name !== 'string') throw new Error('a policy has no name');
+  const policies: Held[] = [];
+  const bad: string[] = [];
+  for (const [index, one] of (record.policies as unknown[]).entries()) {
+    if (!isObject(one) || typeof one.name !== 'string') {
+      bad.push(`policy ${index + 1} has no name`);
+      continue;
+    }
     const { rules, diagnostics } = parsePolicyRules([one.rule]);
     const [rule] = rules ?? [];
-    if (rule === undefined) throw new Error(`${one.name}: ${diagnostics[0]?.message}`);
-    return heldOf(one.name, { raw: one.rule, rule });
-  });
-  return { next: record.next as number, policies };
+    if (rule === undefined) bad.push(`${one.name}: ${diagnostics[0]?.message}`);
+    else policies.push(heldOf(one.name, { raw: one.rule, rule }));
+  }
+  return { next: record.next as number, policies, bad };
 }
 
 function heldOf(name: string, { raw, rule }: WrittenRule): Held {
