@@ -51,6 +51,7 @@ describe('endpoints that a third party makes through the API', function () {
   it('are refused with the field that is wrong, and leave nothing behind then', async () => {
     container = await foreignContainer(rig.lab, node, 'one');
     const { request } = container;
+    const lent = await addresses();
     for (const [change, status, says] of [
       [{ 'interface-name': 'none' }, 400, /^interface-name is none: this node has no such interface/],
       [{ 'interface-name': 'lo' }, 400, /^interface-name is lo: it is a device/],
@@ -59,6 +60,11 @@ describe('endpoints that a third party makes through the API', function () {
       [{ addressing: { ipv4: friend!.ipv4 } }, 400, /^addressing.ipv4: .* belongs to default\/friend/],
       [{ addressing: { ipv4: '198.51.100.7' } }, 400, /^addressing.ipv4: .* not in a Pod CIDR/],
       [{ addressing: { ipv4: container.ipv4, 'ipv4-expiration-uuid': 'x' } }, 400, /^addressing.ipv4: .* expiration x/],
+      [
+        { addressing: { ...(request.addressing as object), ipv6: '2001:db8::7', 'ipv6-expiration-uuid': '' } },
+        400,
+        /^addressing.ipv6: .* not in a Pod CIDR/,
+      ],
       [{ addressing: {} }, 400, /^addressing is missing/],
       [{ mac: undefined }, 400, /^mac is missing/],
       [{ 'container-id': friend!.containerId }, 409, /^container-id is .* endpoint \d+/],
@@ -69,7 +75,8 @@ describe('endpoints that a third party makes through the API', function () {
       assert.equal(answer.status, status, `${says}`);
       assert.match(answer.body, says);
     }
-    assert.equal((await addresses())[container.ipv4], 'one', 'they are still lent');
+    assert.equal(lent[container.ipv4], 'one');
+    assert.deepEqual(await addresses(), lent, 'they are still lent');
     assert.equal((await askNode<unknown[]>(node, 'GET', '/endpoint', '/endpoint')).body.length, 2);
   });
 

@@ -134,7 +134,7 @@ export class ExternalEndpoints implements EndpointChangesView {
   }
 
   async #create(request: EndpointRequest, link: Link): Promise<number> {
-    const { manager, netlink, identities, facts } = this.#options;
+    const { manager, netlink, identities, facts, log } = this.#options;
     const { containerId = '', pod = { namespace: '', name: '' }, isExternalIpam: chained = false } = request;
     refuseLabelsOfPods(request, request.pod !== undefined);
     const addresses = this.#addressesOf(request);
@@ -148,7 +148,7 @@ export class ExternalEndpoints implements EndpointChangesView {
       const names = { pod: { uid: '', ...pod }, external: { ...namesOf(request), labels: labelsOf(request) ?? [] } };
       const known = facts.find(names);
       const identity = known === undefined ? undefined : await identities.allocateWithin(known.labels, patience);
-      // Late: a request that is refused leaves the loan as it was.
+      // Late: a loan that expires meanwhile is none.
       if (!chained) this.#redeem(request, attachment, undo);
       const endpoint: Endpoint = {
         ...attachment,
@@ -173,7 +173,15 @@ export class ExternalEndpoints implements EndpointChangesView {
       }
       return id;
     } catch (error) {
-      for (const one of undo.reverse()) one();
+      for (const one of undo.reverse())
+        try {
+          one();
+        } catch (failure) {
+          log.warn(
+            { err: failure, endpoint: attachmentKey(attachment) },
+            'an endpoint that is refused leaves something',
+          );
+        }
       throw error;
     }
   }
@@ -185,17 +193,17 @@ export class ExternalEndpoints implements EndpointChangesView {
     manager.detach(managed.endpoint.hostIfindex);
   }
 
+  /** A request that is refused, here or later, leaves the loans as they were. */
   #redeem(request: EndpointRequest, attachment: AttachmentRef, undo: (() => void)[]): void {
-    const { loans, ipam } = this.#options;
+    const { loans } = this.#options;
     const { pod } = request;
     const key = attachmentKey(attachment);
     const description = pod === undefined ? attachment.ifname : `${pod.namespace}/${pod.name}`;
-    undo.push(() => void ipam.release(key));
     for (const family of ['ipv4', 'ipv6'] as const) {
       const wanted = request[family];
       if (wanted === undefined) continue;
       try {
-        loans.redeem(wanted.address, key, description, wanted.expirationId);
+        undo.push(loans.redeem(wanted.address, key, description, wanted.expirationId));
       } catch (error) {
         if (!(error instanceof Fault) || error.code === 'IPAM_RECORD') throw error;
         throw invalid(`addressing.${family}: ${error.message}`, error.hint);

@@ -100,6 +100,23 @@ describe('addresses that are lent', () => {
     assert.deepEqual([...rig.held().keys()], [ipv4, 'fd00::3']);
   });
 
+  it('are lent again, with what is left of their time, where the endpoint is not made after all', async () => {
+    const now = Date.now();
+    rig = new Rig({ now: () => now });
+    const { ipv4, ipv6, expirationId } = await rig.loans.lend('tool', [4, 6], true);
+    const before = rig.ipam.dump().allocations;
+    const redeem = (address: string, id?: string) => rig.loans.redeem(address, 'c1/lxc1', 'shop/web', id);
+    const undo = [redeem(ipv4!, expirationId), redeem(ipv6!, expirationId), redeem('10.0.0.6')];
+    for (const one of undo.reverse()) one();
+    assert.deepEqual(rig.ipam.dump().allocations, before);
+    redeem(ipv4!, expirationId)();
+    rig.start([], { now: () => now + 10 * 60_000 - 20 });
+    redeem(ipv4!, expirationId)();
+    redeem(ipv6!, expirationId)();
+    await rig.expired(ipv4!);
+    assert.equal(rig.held().size, 0);
+  });
+
   it('are never anybody else’s: whatever is asked for, in any order, over any number of lives of the agent', async function () {
     this.timeout(60_000);
     const address = fc.constantFrom(...[1, 2, 3, 4, 5, 6].map((last) => `10.0.0.${last}`));

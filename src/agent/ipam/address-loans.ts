@@ -67,10 +67,11 @@ export class AddressLoans {
 
   /**
    * An address becomes an endpoint's: one that was lent, or one that is free.
+   * @returns how it becomes again what it was, where the endpoint is not made after all: lent with the same expiration, or free
    * @throws Fault IPAM_IN_USE where somebody else has it, IPAM_EXPIRED where it was not asked for with this expiration or was given back
    * since, and others of the IPAM
    */
-  redeem(address: string, owner: string, description: string, expirationId?: string): void {
+  redeem(address: string, owner: string, description: string, expirationId?: string): () => void {
     const { ipam } = this.#options;
     const use = this.#find(address);
     const isLent = use?.owner.startsWith(prefix) === true;
@@ -83,10 +84,18 @@ export class AddressLoans {
       });
     if (!isLent) {
       ipam.claim(address, owner, { description });
-      return;
+      return () => void ipam.release(owner, address);
     }
     ipam.handOver(use.address, owner, { description });
     this.#forgetEmpty(use.owner);
+    const { owner: lender, expires } = use;
+    return () => {
+      ipam.handOver(use.address, lender, {
+        description: use.description,
+        ...(expires === undefined ? {} : { expires }),
+      });
+      if (expires !== undefined) this.#expire(lender, expires);
+    };
   }
 
   /**

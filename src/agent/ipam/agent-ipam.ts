@@ -88,8 +88,8 @@ export class AgentIpam implements Ipam {
     if (entries.length > 0) this.#changed();
   }
 
-  handOver(address: string, owner: string, { description }: Pick<AllocateOptions, 'description'> = {}): void {
-    this.#commit(this.#node.planHandOver(address, owner, description));
+  handOver(address: string, owner: string, options: Omit<AllocateOptions, 'signal'> = {}): void {
+    this.#commit(this.#node.planHandOver(address, owner, options));
     this.#changed();
   }
 

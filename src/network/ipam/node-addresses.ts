@@ -117,8 +117,8 @@ export class NodeAddresses {
     return [takeEntry(address, { owner, description })];
   }
 
-  planHandOver(text: string, owner: string, description?: string): RecordEntry[] {
-    return [takeEntry(addressOf(text), { owner, description, fromHolder: true })];
+  planHandOver(text: string, owner: string, { description, expires }: AllocateOptions = {}): RecordEntry[] {
+    return [takeEntry(addressOf(text), { owner, description, expires, fromHolder: true })];
   }
 
   planRelease(owner: string, address?: string): RecordEntry[] {

@@ -65,7 +65,7 @@ export interface Ipam {
    * This very address is another owner's from now on, without being anybody else's in between.
    * @throws Fault IPAM_RECORD: then it is still the old one's
    */
-  handOver(address: string, owner: string, options?: Pick<AllocateOptions, 'description'>): void;
+  handOver(address: string, owner: string, options?: Omit<AllocateOptions, 'signal'>): void;
   /** Who has an address, if anybody. */
   ownerOf(address: string): string | undefined;
   allocationOf(owner: string): Allocation | undefined;
