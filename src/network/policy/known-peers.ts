@@ -64,6 +64,11 @@ export class KnownPeers {
     this.#count++;
   }
 
+  /** Whether there is anything to take. */
+  get isPending(): boolean {
+    return this.#count + this.#added.length + this.#removed.length > 0;
+  }
+
   /** All that was marked since the last call, with sets of peers up to date; undefined where nothing was. */
   takeMarked(): Places | undefined {
     if (this.#count === 0) return undefined;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import fc from 'fast-check';
 import { type Prefix, parsePrefix, reservedIdentities } from '../identity/index.ts';
 import { compareRules, strength } from './class-entries.ts';
@@ -185,6 +186,20 @@ describe('policy engine, properties', function () {
       }),
       { numRuns: Math.ceil(runs / 3) },
     );
+  });
+
+  it('a flush after nothing asks no subject', () => {
+    const engine = newEngine();
+    const subject = engine.subject(['k8s:app=web'], []);
+    const watch = mock.method(subject as unknown as { settle: () => unknown }, 'settle');
+    engine.flush();
+    const before = watch.mock.callCount();
+    assert.ok(before > 0);
+    for (let i = 0; i < 3; i++) assert.deepEqual(engine.flush().steps, []);
+    assert.equal(watch.mock.callCount(), before);
+    engine.setIdentity({ id: 300, labels: ['k8s:app=web'] });
+    engine.flush();
+    assert.ok(watch.mock.callCount() > before);
   });
 
   it('when all policies and subjects are gone, so is everything that was made for them', () => {

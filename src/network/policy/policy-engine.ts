@@ -174,6 +174,8 @@ export class PolicyEngine {
 
   /** Brings everything up to date. */
   flush(): EngineChanges {
+    // A flush leaves nothing to the next one, which is asked for before each part of a check of the maps.
+    if (!this.#isPending) return { revision: this.#policies.revision, steps: [] };
     const { sets, cache, identities } = this.#peers;
     const options = { enforcement: this.#mode, allowLocalhost: this.#allowLocalhost };
     const changes = Array.from(this.#flushPolicies(), ([one, keys]) => reworkSubject(one, keys, sets, options));
@@ -206,6 +208,11 @@ export class PolicyEngine {
     this.#subjects.settle();
     identities.settle();
     return { revision: this.#policies.revision, steps: [come, changed, go].filter((step) => step !== undefined) };
+  }
+
+  get #isPending(): boolean {
+    const written = [this.#newPolicies, this.#newIdentities, this.#newPorts, this.#newSources];
+    return this.#newMode || this.#subjects.isPending || this.#peers.isPending || written.some(({ size }) => size > 0);
   }
 
   /** Takes policies and subjects over. What each subject has to work on: keys of policies. */

@@ -29,6 +29,11 @@ export class Subjects {
     return this.#new.values();
   }
 
+  /** Whether any came or went since the last flush. */
+  get isPending(): boolean {
+    return this.#new.size > 0 || this.#gone.length > 0;
+  }
+
   acquire(kind: 'endpoint' | 'host', labels: Labels, namedPorts: readonly NamedPort[]): SubjectState {
     const key = keyOf({ kind, labels, namedPorts });
     let subject = this.#byKey.get(key);
