@@ -69,6 +69,10 @@ class PrefixEntries implements Desired<Key, IpcacheValue> {
     }
   }
 
+  *keys(): Generator<Key> {
+    for (const { prefix } of this.#ipcache.values()) if (this.#isMine(prefix)) yield prefixKey(prefix).key;
+  }
+
   *changes(): Generator<readonly [Key, IpcacheValue | undefined]> {
     const changes = this.next;
     this.next = [];

@@ -41,6 +41,9 @@ export class CollectionEntries<K, V> implements Desired<K, V> {
   *entries(): Generator<readonly [K, V]> {
     for (const { key, value } of this.#collection.values()) yield [key, value];
   }
+  *keys(): Generator<K> {
+    for (const { key } of this.#collection.values()) yield key;
+  }
   *changes(): Generator<readonly [K, V | undefined]> {
     const touched = [...this.#touched];
     this.#touched.clear();

@@ -9,6 +9,8 @@ export interface Desired<K, V> {
   readonly size: number;
   get(key: K): V | undefined;
   entries(): Iterable<readonly [K, V]>;
+  /** In no order, for a walk that stops again and again while entries come and go: what is there all the while is in it. */
+  keys(): Iterable<K>;
   /** What changed since the last call, in the order in which it is to be written; without a value: to be removed. */
   changes(): Iterable<readonly [K, V | undefined]>;
 }
@@ -38,8 +40,13 @@ export function fixedEntries<K, V>(layout: Layout<K>, pairs: Iterable<readonly [
     size: entries.size,
     get: (key) => entries.get(name(key))?.[1],
     entries: () => entries.values(),
+    keys: () => keysOf(entries.values()),
     changes: () => [],
   };
+}
+
+function* keysOf<K>(pairs: Iterable<readonly [K, unknown]>): Generator<K> {
+  for (const [key] of pairs) yield key;
 }
 
 /** Desired entries that are set one by one. What comes back before anybody asked has not changed. */
@@ -61,6 +68,9 @@ export class DesiredEntries<K, V> implements Desired<K, V> {
   }
   entries(): Iterable<readonly [K, V]> {
     return this.#entries.values();
+  }
+  keys(): Iterable<K> {
+    return keysOf(this.#entries.values());
   }
 
   set(key: K, value: V): void {

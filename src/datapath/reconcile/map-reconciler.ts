@@ -202,13 +202,14 @@ export class MapReconciler<K, V> {
   *#fillIn(desired: Desired<K, V>): Generator<void, number> {
     let mended = 0;
     let at = 0;
-    for (const [key] of desired.entries()) {
+    for (const key of desired.keys()) {
       if (++at % checkedAtOnce === 0) yield;
       const wanted = desired.get(key);
       if (wanted === undefined || this.#refused.has(this.#name(key)) || this.map.get(key) !== undefined) continue;
       mended += this.#count(this.upsert([[key, wanted]]));
     }
-    this.#size = at - this.refused + this.#undeleted.size;
+    // Not those that were walked past: some may be gone by now, or have come back.
+    this.#size = desired.size - this.refused + this.#undeleted.size;
     return mended;
   }
 
