@@ -59,5 +59,6 @@ struct config {
 	__u8 pad;
 	/** This node's, for outer headers, with CONFIG_FAST_TUNNEL; nodes that are reached by IPv6 are the device's. */
 	__u8 tunnel_source4[4];
-	__u32 pad2;
+	/** The interface that has it: what leaves by another has another one. */
+	__u32 tunnel_uplink;
 };

@@ -72,6 +72,8 @@ static __noinline int encapsulate(struct __sk_buff *ctx, struct packet *p, struc
 		return BY_DEVICE;
 	if (!(way->flags & WAY_ROUTE) && !ask_route(ctx, p, way, c))
 		return BY_DEVICE;
+	if (way->ifindex != c->tunnel_uplink)
+		return BY_DEVICE;
 	/* A length of more than 16 bits is for devices that know of it. */
 	if (length > 0xffff || network_length(ctx, p) + VXLAN_OVERHEAD > way->mtu)
 		return BY_DEVICE;

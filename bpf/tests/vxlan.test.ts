@@ -19,7 +19,7 @@ forFamilies('VXLAN without its device', TestNode.open, (ip, node) => {
 
   beforeEach(() => {
     node().enable(ConfigFlag.tunnel, ConfigFlag.fastTunnel);
-    node().configure({ tunnelSource4: Uint8Array.from(source) });
+    node().configure({ tunnelSource4: Uint8Array.from(source), tunnelUplink: node().uplink });
     behind('10.9.0.2');
   });
 
@@ -74,6 +74,8 @@ forFamilies('VXLAN without its device', TestNode.open, (ip, node) => {
     assert.deepEqual(send(large).packet, large);
     node().configure({ tunnelSource4: new Uint8Array(4) });
     assert.deepEqual(send().packet, pod());
+    node().configure({ tunnelSource4: Uint8Array.from(source), tunnelUplink: node().a.ifindex });
+    assert.deepEqual(send().packet, pod(), 'it leaves by an interface of another address');
   });
 
   it('a node without an address is told', () => {

@@ -69,6 +69,7 @@ const defaults: Config = {
   wakeupBytes: 0,
   tunnelPort: 8472,
   tunnelSource4: new Uint8Array(4),
+  tunnelUplink: 0,
   traceTcpFlags: 7,
 } as unknown as Config;
 

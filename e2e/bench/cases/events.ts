@@ -135,5 +135,5 @@ const config: Config = {
     wakeupBytes: 262_144,
     wayLifetime: 10_000_000,
   },
-  ...{ tunnelPort: 8472, traceTcpFlags: 7, tunnelSource4: new Uint8Array(4) },
+  ...{ tunnelPort: 8472, traceTcpFlags: 7, tunnelSource4: new Uint8Array(4), tunnelUplink: 0 },
 };

@@ -18,6 +18,8 @@ export interface NodeDevices {
   /** What the node is reached at, by family: the first global one of the first uplink that has any. */
   readonly ipv4?: string;
   readonly ipv6?: string;
+  /** What leaves for other nodes by `link` comes from `ipv4`: it has no other. Where it has several, routes say which. */
+  readonly tunnelSource?: { readonly ipv4: string; readonly link: number };
   /** Bytes; the least of the uplinks. */
   readonly mtu: number;
 }
@@ -55,14 +57,17 @@ export function readNodeDevices(netlink: Netlink, names: readonly string[]): Nod
   }
   const rank = (link: number) => uplinks.findIndex(({ index }) => index === link);
   const own = global.filter(({ link }) => rank(link) >= 0).sort((a, b) => rank(a.link) - rank(b.link));
+  const own4 = own.find(({ address }) => !address.includes(':'));
   const first = (is6: boolean) => own.find(({ address }) => address.includes(':') === is6)?.address;
   const [ipv4, ipv6] = [first(false), first(true)];
+  const [source, ...others] = own.filter(({ address, link }) => !address.includes(':') && link === own4?.link);
   return {
     uplinks,
     addresses: [...new Set([...all.map(({ address }) => address), podGateway[4], podGateway[6]])],
     attached: own.map(({ address, prefixLength, link }) => ({ prefix: `${address}/${prefixLength}`, link })),
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(source === undefined || others.length > 0 ? {} : { tunnelSource: { ipv4: source.address, link: source.link } }),
     mtu: Math.min(65535, ...uplinks.map(({ mtu }) => mtu)),
   };
 }

@@ -24,8 +24,8 @@ export function initialConfig({ enforcement, audit, events }: DatapathOptions): 
 export interface TunnelEnd {
   /** ifindex of the device; 0: there is none. */
   readonly link: number;
-  /** The node's own. */
-  readonly ipv4: string | undefined;
+  /** What outer headers say that it comes from, and by which interface it leaves then; undefined: the device asks the routes. */
+  readonly source: { readonly ipv4: string; readonly link: number } | undefined;
 }
 
 /** The entry of the map `config`. */
@@ -56,7 +56,8 @@ export function configValue(
     icmpLifetime: 30n * second,
     tunnelIfindex: tunnel.link,
     // ::ffff:a.b.c.d, or nothing but zeros.
-    tunnelSource4: addressValue(tunnel.ipv4).bytes.slice(12),
+    tunnelSource4: addressValue(tunnel.source?.ipv4).bytes.slice(12),
+    tunnelUplink: tunnel.source?.link ?? 0,
     // Less than a change needs to get here from the API server.
     wayLifetime: 10_000_000,
     wakeupBytes: 262144,

@@ -53,7 +53,7 @@ export class RuntimeSettings {
   /** Also after the tunnel's device has become another one. */
   write(): void {
     const { options, network } = this.#options;
-    const end = { link: network.tunnel?.link ?? 0, ipv4: network.devices.ipv4 };
+    const end = { link: network.tunnel?.link ?? 0, source: network.devices.tunnelSource };
     const value = configValue(options, this.#current, end);
     this.#desired.set(0, this.#pause === undefined ? value : { ...value, wayLifetime: 0 });
     this.#map.fill();
