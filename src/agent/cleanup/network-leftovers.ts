@@ -49,7 +49,7 @@ export function addresses(own: NodeAddresses): Leftover[] {
   return own.own().map((address) => ({
     kind: 'address',
     name: `${address} on lo`,
-    // The others stay for now: they are asked about one by one.
+    // All others are kept: each leftover takes away what it names, and no more.
     remove: () => {
       const [fault] = own.reconcile([], (each) => each !== address).faults;
       if (fault !== undefined) throw fault;

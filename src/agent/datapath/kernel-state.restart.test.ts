@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Bpf, type Kernel, openBpf, openKernel } from '../../datapath/index.ts';
-import { Pins } from '../../datapath/maps/pins.ts';
+import type { Bpf, Kernel } from '../../datapath/index.ts';
 import {
   contents,
   dangling,
   endpoint,
+  openTestKernel,
   policy,
   reached,
+  rebuilt,
   TestMaps,
   Told,
   take,
@@ -22,16 +23,10 @@ describe('what the kernel is told by a process that starts', () => {
   const maps = new TestMaps();
 
   before(async () => {
-    [kernel, bpf] = [await openKernel(), await openBpf()];
-    new Pins(bpf, kernel, '/sys/fs/bpf');
+    ({ kernel, bpf } = await openTestKernel());
   });
   const clear = () => maps[Symbol.dispose]();
   afterEach(clear);
-  /** As a process that finds nothing would have made it. */
-  const rebuilt = (told: Told) => {
-    const fresh = maps.open(bpf, kernel);
-    return contents(fresh, new World(fresh, told));
-  };
 
   it('is right after an end anywhere, and whatever an entry points at is there at each single write', () => {
     const points = fc.array(fc.nat({ max: 60 }), { minLength: 1, maxLength: 4 });
@@ -58,7 +53,7 @@ describe('what the kernel is told by a process that starts', () => {
           const own = maps.open(bpf, kernel, {}, directory);
           const found = contents(own, new World(own, told));
           assert.deepEqual(found.unused, []);
-          assert.deepEqual(found, rebuilt(told));
+          assert.deepEqual(found, rebuilt(maps, bpf, kernel, told));
         })
         .afterEach(clear),
       { numRuns: 40 },
@@ -125,13 +120,13 @@ describe('what the kernel is told by a process that starts', () => {
     assert.equal(second.policies.get(id)!.get(key)!.packets, 7n);
     // Of each of the three endpoints, its policy's generation, which is a new one.
     assert.equal(watched.written, 3);
-    assert.deepEqual(contents(second, world), rebuilt(told));
+    assert.deepEqual(contents(second, world), rebuilt(maps, bpf, kernel, told));
     // Where endpoints of one policy have several now, they get maps of their own.
     told.endpoints.set(1003, endpoint(3, 2, 402));
     const third = maps.open(bpf, kernel, {}, directory);
     const again = new World(third, told);
     assert.notEqual(third.endpoints.get(1003)!.policyId, third.endpoints.get(1001)!.policyId);
-    assert.deepEqual(contents(third, again), rebuilt(told));
+    assert.deepEqual(contents(third, again), rebuilt(maps, bpf, kernel, told));
   });
 
   it('stays in force over a restart where there is no room for a second map of each policy', () => {
@@ -160,7 +155,7 @@ describe('what the kernel is told by a process that starts', () => {
     last.remove(1002);
     assert.deepEqual(last.state.faults(), []);
     assert.equal(full.endpoints.get(1005)!.identity, 405);
-    assert.deepEqual(contents(full, last).endpoints, rebuilt(shared).endpoints);
+    assert.deepEqual(contents(full, last).endpoints, rebuilt(maps, bpf, kernel, shared).endpoints);
   });
 
   for (const [what, other] of [

@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import {
-  type Bpf,
-  CollectionEntries,
-  type Kernel,
-  MapStage,
-  mapEntry,
-  openBpf,
-  openKernel,
-} from '../../datapath/index.ts';
-import { Pins } from '../../datapath/maps/pins.ts';
+import { type Bpf, CollectionEntries, type Kernel, MapStage, mapEntry } from '../../datapath/index.ts';
 import { TypedMap } from '../../datapath/maps/typed-map.ts';
 import { MapType } from '../../datapath/sys/bpf-calls.ts';
 import { EndpointFlag } from '../../gen/abi.ts';
@@ -19,7 +10,9 @@ import {
   contents,
   dangling,
   endpoint,
+  openTestKernel,
   policy,
+  rebuilt,
   TestMaps,
   Told,
   take,
@@ -34,16 +27,10 @@ describe('what the kernel is told', () => {
   const maps = new TestMaps();
 
   before(async () => {
-    [kernel, bpf] = [await openKernel(), await openBpf()];
-    new Pins(bpf, kernel, '/sys/fs/bpf');
+    ({ kernel, bpf } = await openTestKernel());
   });
   const clear = () => maps[Symbol.dispose]();
   afterEach(clear);
-  /** As a process that finds nothing would have made it. */
-  const rebuilt = (told: Told) => {
-    const fresh = maps.open(bpf, kernel);
-    return contents(fresh, new World(fresh, told));
-  };
 
   it('is the same whichever way it came about, and after a restart, with nothing left over', () => {
     fc.assert(
@@ -59,7 +46,7 @@ describe('what the kernel is told', () => {
           world = new World(own, world.told);
           const found = contents(own, world);
           assert.deepEqual(found.unused, []);
-          assert.deepEqual(found, rebuilt(world.told));
+          assert.deepEqual(found, rebuilt(maps, bpf, kernel, world.told));
         })
         .afterEach(clear),
       { numRuns: 25 },
@@ -167,7 +154,7 @@ describe('what the kernel is told', () => {
       for (const number of [2, 3, 4, 5, 6]) next.remove(1000 + number);
       next.setPolicy(6, undefined);
       assert.deepEqual(next.state.faults(), []);
-      assert.deepEqual(contents(own, next), rebuilt(next.told));
+      assert.deepEqual(contents(own, next), rebuilt(maps, bpf, kernel, next.told));
     });
 
   it('has room for maps of others, which point at endpoints', () => {

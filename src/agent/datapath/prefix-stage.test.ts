@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { openBpf, openKernel } from '../../datapath/index.ts';
 import { Ipcache } from '../../network/routing/index.ts';
 import { PrefixStage } from './prefix-stage.ts';
-import { TestMaps } from './testing/kernel-world.ts';
+import { openTestKernel, TestMaps } from './testing/kernel-world.ts';
 
 describe('who is behind which prefix', () => {
   const maps = new TestMaps();
   after(() => maps[Symbol.dispose]());
 
   it('is checked in parts also where it changes meanwhile, and what somebody took away is there again', async () => {
-    const opened = maps.open(await openBpf(), await openKernel(), { ipcache4: 8192 });
+    const { bpf, kernel } = await openTestKernel();
+    const opened = maps.open(bpf, kernel, { ipcache4: 8192 });
     const ipcache = new Ipcache();
     const stage = new PrefixStage(opened, ipcache);
     const say = (owner: string, at: number) =>

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bpf, type Kernel, openBpf, openKernel } from '../../datapath/index.ts';
-import { Pins } from '../../datapath/maps/pins.ts';
+import type { Bpf, Kernel } from '../../datapath/index.ts';
 import type { NodeNetwork } from './node-network.ts';
 import type { DatapathOptions } from './options.ts';
 import { RuntimeSettings } from './runtime-settings.ts';
-import { TestMaps } from './testing/kernel-world.ts';
+import { openTestKernel, TestMaps } from './testing/kernel-world.ts';
 
 describe('what programs go by', () => {
   let bpf: Bpf;
   let kernel: Kernel;
   const maps = new TestMaps();
   before(async () => {
-    [kernel, bpf] = [await openKernel(), await openBpf()];
-    new Pins(bpf, kernel, '/sys/fs/bpf');
+    ({ kernel, bpf } = await openTestKernel());
   });
   after(() => maps[Symbol.dispose]());
 

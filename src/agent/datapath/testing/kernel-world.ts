@@ -1,7 +1,17 @@
 import { mkdtempSync } from 'node:fs';
 import fc from 'fast-check';
 import { type CiliumNetworkPolicy, parseObject } from '../../../api/index.ts';
-import { type Bpf, type DatapathMaps, type Kernel, openMaps, removePins, type Stage } from '../../../datapath/index.ts';
+import {
+  type Bpf,
+  type DatapathMaps,
+  type Kernel,
+  openBpf,
+  openKernel,
+  openMaps,
+  removePins,
+  type Stage,
+} from '../../../datapath/index.ts';
+import { Pins } from '../../../datapath/maps/pins.ts';
 import { Direction, EndpointFlag, PolicyVerdict } from '../../../gen/abi.ts';
 import type { Endpoint } from '../../../network/endpoint/index.ts';
 import { PolicyEngine, type SubjectPolicy } from '../../../network/policy/index.ts';
@@ -253,6 +263,13 @@ export function take(world: World, step: WorldStep): boolean {
   return true;
 }
 
+/** The kernel, with a BPF file system to pin maps in. */
+export async function openTestKernel(): Promise<{ kernel: Kernel; bpf: Bpf }> {
+  const [kernel, bpf] = [await openKernel(), await openBpf()];
+  new Pins(bpf, kernel, '/sys/fs/bpf');
+  return { kernel, bpf };
+}
+
 /** Maps in the kernel for one test. */
 export class TestMaps implements Disposable {
   readonly #directories: string[] = [];
@@ -271,4 +288,10 @@ export class TestMaps implements Disposable {
     for (const maps of this.#opened.splice(0)) maps.close();
     for (const directory of this.#directories.splice(0)) removePins(directory);
   }
+}
+
+/** What a process that finds nothing would have made of it. */
+export function rebuilt(maps: TestMaps, bpf: Bpf, kernel: Kernel, told: Told) {
+  const fresh = maps.open(bpf, kernel);
+  return contents(fresh, new World(fresh, told));
 }
