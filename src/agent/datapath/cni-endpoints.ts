@@ -28,6 +28,7 @@ import type { EndpointRemovals } from './endpoint-removals.ts';
 import type { IdentityAllocator } from './identity-allocator.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
 import type { PodIdentities, PodState } from './pod-identities.ts';
+import { type Undo, undoAll } from './undo.ts';
 
 export interface CniEndpointsOptions {
   readonly manager: EndpointManager;
@@ -143,7 +144,7 @@ export class CniEndpoints implements CniHandler {
     const chained = config.prevResult !== undefined;
     const id = manager.allocateId();
     if (id === undefined) throw new CniError(cniCode.tryAgainLater, 'all 65535 ids of endpoints are in use');
-    const undo: (() => void)[] = [() => manager.forget(id)];
+    const undo: Undo = [() => manager.forget(id)];
     try {
       const [state, identity] = await this.#identityOf(pod);
       const common = { id, containerId, ifname, netns, pod, chained, created: Date.now() };
@@ -197,16 +198,8 @@ export class CniEndpoints implements CniHandler {
       });
       return managed!;
     } catch (error) {
-      for (const one of undo.reverse()) {
-        try {
-          one();
-        } catch (other) {
-          log.warn(
-            { err: other, endpoint: attachmentKey(request) },
-            'something of a pod that could not be set up stays',
-          );
-        }
-      }
+      const said = 'something of a pod that could not be set up stays';
+      undoAll(undo, (fault) => log.warn({ err: fault, endpoint: attachmentKey(request) }, said));
       throw error;
     }
   }
@@ -223,7 +216,7 @@ export class CniEndpoints implements CniHandler {
     return [state, await identities.allocateWithin(state.labels, patience)];
   }
 
-  async #allocate(request: AddRequest, pod: PodRef, undo: (() => void)[]): Promise<EndpointAddresses> {
+  async #allocate(request: AddRequest, pod: PodRef, undo: Undo): Promise<EndpointAddresses> {
     const { ipam, families, removals } = this.#options;
     const owner = attachmentKey(request);
     const description = pod.name === '' ? owner : `${pod.namespace}/${pod.name}`;

@@ -18,6 +18,7 @@ import type { EndpointManager } from './endpoint-manager.ts';
 import type { IdentityAllocator } from './identity-allocator.ts';
 import type { ManagedEndpoint } from './managed-endpoint.ts';
 import type { NodeDevices } from './node-devices.ts';
+import { type Undo, undoAll } from './undo.ts';
 
 export interface ExternalEndpointsOptions {
   readonly manager: EndpointManager;
@@ -143,7 +144,7 @@ export class ExternalEndpoints implements EndpointChangesView {
     // Named by the node's end: what it is called in the container nobody says.
     const attachment = { containerId, ifname: link.name };
     const id = this.#takeId(request.id);
-    const undo: (() => void)[] = [() => manager.forget(id)];
+    const undo: Undo = [() => manager.forget(id)];
     try {
       const names = { pod: { uid: '', ...pod }, external: { ...namesOf(request), labels: labelsOf(request) ?? [] } };
       const known = facts.find(names);
@@ -173,15 +174,8 @@ export class ExternalEndpoints implements EndpointChangesView {
       }
       return id;
     } catch (error) {
-      for (const one of undo.reverse())
-        try {
-          one();
-        } catch (failure) {
-          log.warn(
-            { err: failure, endpoint: attachmentKey(attachment) },
-            'an endpoint that is refused leaves something',
-          );
-        }
+      const said = 'an endpoint that is refused leaves something';
+      undoAll(undo, (fault) => log.warn({ err: fault, endpoint: attachmentKey(attachment) }, said));
       throw error;
     }
   }
@@ -194,7 +188,7 @@ export class ExternalEndpoints implements EndpointChangesView {
   }
 
   /** A request that is refused, here or later, leaves the loans as they were. */
-  #redeem(request: EndpointRequest, attachment: AttachmentRef, undo: (() => void)[]): void {
+  #redeem(request: EndpointRequest, attachment: AttachmentRef, undo: Undo): void {
     const { loans } = this.#options;
     const { pod } = request;
     const key = attachmentKey(attachment);
