@@ -44,6 +44,9 @@ const BEYOND: readonly RegExp[] = [
   /must be a DNS name: lower-case/,
   // A key in a map has no pattern.
   /is no network;/,
+  // An API server takes a map's null for an entry that is not there. In a file it is a value that was forgotten, and of a selector
+  // it would leave less than was meant. (In lists both refuse it.)
+  /(?<!\[\d+\]) is null, not a value/,
 ];
 
 /** `refusal` is a message with its hint. */

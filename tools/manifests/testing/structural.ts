@@ -59,9 +59,9 @@ function objectViolations(schema: Schema, value: Readonly<Record<string, unknown
   for (const [name, each] of Object.entries(value)) {
     const at = `${path}.${name}`;
     const known = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    // null stands for absent where a field is known; nothing of ours is nullable.
-    if (known !== undefined) found.push(...(each === null ? [] : violations(known, each, at)));
-    else if (additionalProperties !== undefined) found.push(...violations(additionalProperties, each, at));
+    const described = known ?? additionalProperties;
+    // null stands for absent where a field or a map's values are described; nothing of ours is nullable.
+    if (described !== undefined) found.push(...(each === null ? [] : violations(described, each, at)));
     else if (!schema['x-kubernetes-preserve-unknown-fields']) found.push(`${at}: is unknown`);
   }
   return found;
