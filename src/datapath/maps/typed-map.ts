@@ -57,7 +57,7 @@ export class TypedMap<K, V> {
     return this.info.maxEntries;
   }
 
-  /** @throws Fault */
+  /** In a trie: of the longest key that covers this one. @throws Fault */
   get(key: K): V | undefined {
     this.keyLayout.encode(key, this.#key);
     return this.#try('look-up', () => this.#bpf.lookup(this.fd, this.#key, this.#value))
@@ -67,6 +67,17 @@ export class TypedMap<K, V> {
 
   /** True where the key is new. @throws Fault, with the code MAP_E2BIG where the map is full */
   set(key: K, value: V): boolean {
+    if (this.add(key, value)) return true;
+    this.#try('update', () => this.#bpf.update(this.fd, this.#key, this.#value));
+    return false;
+  }
+
+  /**
+   * Leaves what is there as it is, and answers false then. Of a trie's key nothing else says whether it is there: a look-up finds a
+   * shorter one that covers it. (Tries of kernels without the correction of Linux 6.13, which stable ones have too, write over it.)
+   * @throws Fault, with the code MAP_E2BIG where the map is full
+   */
+  add(key: K, value: V): boolean {
     this.keyLayout.encode(key, this.#key);
     this.valueLayout.encode(value, this.#value);
     return this.#try('update', () => {
@@ -74,9 +85,8 @@ export class TypedMap<K, V> {
         this.#bpf.update(this.fd, this.#key, this.#value, UpdateFlag.noExist);
         return true;
       } catch (error) {
-        if (!(error instanceof Errno) || error.errno !== EEXIST) throw error;
-        this.#bpf.update(this.fd, this.#key, this.#value);
-        return false;
+        if (error instanceof Errno && error.errno === EEXIST) return false;
+        throw error;
       }
     });
   }
