@@ -135,7 +135,8 @@ static __always_inline int open_connection(struct __sk_buff *ctx, struct packet 
 		if (result)
 			return result;
 	}
-	if (c->flags & CONFIG_VERDICT_EVENTS)
+	/* Where no rule was asked there is nothing to say that the receiver's event does not. */
+	if (c->flags & CONFIG_VERDICT_EVENTS && (j.enforced || !(p->flags & PACKET_NO_TRACE)))
 		emit(ctx, p, EVENT_POLICY_VERDICT, TRACE_NEW);
 	return 0;
 }

@@ -31,6 +31,11 @@ forFamilies('events', TestNode.open, (ip, node) => {
   const { trace, policyVerdict, drop } = EventType;
 
   it('a new connection: one verdict for each policy, with the rule, and no more', () => {
+    node().enforce(
+      node().a,
+      [{ identity: identities.b, direction: Direction.egress, rule: 6 }],
+      EndpointFlag.egressEnforced,
+    );
     node().enforce(node().b, [{ identity: identities.a, protocol: 6, port: 80, rule: 7 }]);
     const [egress, ingress, ...more] = request();
     assert.deepEqual(more, []);
@@ -54,7 +59,7 @@ forFamilies('events', TestNode.open, (ip, node) => {
       proxyPort: 0,
     };
     const of = (event: Event, fields: Partial<Event>) => assert.deepEqual({ ...event, ...common, ...fields }, event);
-    of(egress, { direction: Direction.egress, endpoint: 11, rule: 0, matchPrefixlen: 0, flags: EventFlag.notEnforced });
+    of(egress, { direction: Direction.egress, endpoint: 11, rule: 6, matchPrefixlen: 40, matchIdentity: 1, flags: 0 });
     of(ingress, {
       direction: Direction.ingress,
       endpoint: 12,
@@ -70,9 +75,15 @@ forFamilies('events', TestNode.open, (ip, node) => {
     assert.ok(age >= 0n && age < 5_000_000_000n, `${age} ns ago`);
   });
 
+  it('where no rule is asked of the sender, the receiver’s verdict says it all; to elsewhere the sender’s', () => {
+    assert.deepEqual(brief(request()), [[policyVerdict, TraceReason.new, 12, 0]]);
+    const syn = ip.sent(node().a, 'remote', tcp({ source: 40000, destination: 80 }));
+    assert.deepEqual(brief(node().from(node().a, syn).events), [[policyVerdict, TraceReason.new, 11, 0]]);
+  });
+
   it('a drop names reason, place and rule', () => {
     node().enforce(node().b, [{ identity: 0, protocol: 6, port: 80, rule: 7, verdict: 2 }]);
-    const [, dropped] = request();
+    const [dropped] = request();
     assert.equal(dropped?.type, drop);
     assert.equal(dropped?.verdict, EventVerdict.dropped);
     assert.equal(dropped?.reason, DropReason.policyDenyRule);
@@ -113,7 +124,7 @@ forFamilies('events', TestNode.open, (ip, node) => {
     node().set(node().b, { flags: EndpointFlag.ingressEnforced | EndpointFlag.audit });
     assert.deepEqual(
       request().map(({ verdict }) => verdict),
-      [EventVerdict.forwarded, EventVerdict.audit],
+      [EventVerdict.audit],
     );
     assert.equal(request('FA')[0]?.verdict, EventVerdict.audit, 'and goes on doing so');
   });
