@@ -82,6 +82,32 @@ describe('maps of policies', () => {
     assert.throws(() => writer.acquire(a!), { code: 'MAP_E2BIG' });
   });
 
+  it('without room for all hold what denies: what allows gives way to it, and comes back when there is room', () => {
+    const writer = new PolicyMapsWriter(maps.policies, 0);
+    const allows = Array.from({ length: sizes.policy + 2 }, (_, i) => entry(300, i + 1));
+    const denies = Array.from({ length: 3 }, (_, i) => ({ ...entry(301, i + 1), verdict: 'deny' as const }));
+    const all = [...allows];
+    const web = { entries: () => all.values() } as unknown as SubjectPolicy;
+    const id = writer.acquire(web);
+    assert.equal(writer.refused, 2);
+    const denied = () => contents(id).filter(([identity]) => identity === 301).length;
+
+    for (const [i, deny] of denies.entries()) {
+      all.push(deny);
+      writer.upsert(web, [deny]);
+      assert.deepEqual([denied(), contents(id).length, writer.refused], [i + 1, sizes.policy, i + 3]);
+    }
+    // Told with the flag that helps, as any full map.
+    assert.match(writer.reconcilers()[0]?.fault?.hint ?? '', /--map-size=policy=N/);
+
+    // The first to come back is what denies, whatever was refused before it.
+    writer.remove(web, [denies[0]!]);
+    all.splice(all.indexOf(denies[0]!), 1);
+    assert.deepEqual([denied(), contents(id).length, writer.refused], [2, sizes.policy, 4]);
+    writer.remove(web, all.splice(0, 6));
+    assert.deepEqual([contents(id).length, writer.refused], [all.length, 0]);
+  });
+
   describe('that are made ahead', () => {
     const log = createLog({ level: 'silent', format: 'text' });
     let writer: PolicyMapsWriter;

@@ -1,10 +1,10 @@
 import { fixedEntries, type MapReconciler, type PolicyMaps } from '../../datapath/index.ts';
-import { type PolicyKey, type PolicyEntry as PolicyValue, PolicyVerdict } from '../../gen/abi.ts';
+import type { PolicyKey, PolicyEntry as PolicyValue } from '../../gen/abi.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
 import { policyEntryKey, policyEntryValue } from './encode.ts';
 import { PolicyMapStock } from './policy-map-stock.ts';
-import { policyReconciler } from './policy-reconciler.ts';
+import { isDeny, policyReconciler } from './policy-reconciler.ts';
 
 interface Held {
   readonly id: number;
@@ -71,7 +71,7 @@ export class PolicyMapsWriter {
       held.users++;
       return held.id;
     }
-    const entries = this.#pairs(denyFirst([...subject.entries()]));
+    const entries = denyFirst(this.#pairs(subject.entries()));
     const { id, map } =
       (former === undefined ? undefined : this.#adopt(former, entries)) ??
       this.#refill(entries) ??
@@ -98,7 +98,10 @@ export class PolicyMapsWriter {
     const held = entries.length > 0 ? this.#held.get(subject) : undefined;
     if (held === undefined) return;
     held.changes++;
-    held.map.upsert(this.#pairs(entries));
+    const pairs = this.#pairs(entries);
+    // What allows gives room to what denies: the map would let through too much without it.
+    if (held.map.upsert(pairs) < pairs.length && pairs.some(([, value]) => isDeny(value)))
+      held.map.giveRoom(this.#pairs(subject.entries()));
   }
   remove(subject: SubjectPolicy, entries: readonly PolicyEntry[]): void {
     const held = entries.length > 0 ? this.#held.get(subject) : undefined;
@@ -283,14 +286,14 @@ export class PolicyMapsWriter {
 }
 
 /** A map that has no room for all lets through too little, and never too much. */
-function denyFirst(entries: readonly PolicyEntry[]): readonly PolicyEntry[] {
-  const isDeny = ({ verdict }: PolicyEntry) => verdict === 'deny';
-  if (!entries.some(isDeny)) return entries;
-  return [...entries.filter(isDeny), ...entries.filter((entry) => !isDeny(entry))];
+function denyFirst(pairs: readonly Pair[]): readonly Pair[] {
+  const denies = pairs.filter(([, value]) => isDeny(value));
+  return denies.length === 0 ? pairs : [...denies, ...pairs.filter(([, value]) => !isDeny(value))];
 }
 
 /** Keys in the order in which they may go. */
 function denyLast(pairs: readonly Pair[]): PolicyKey[] {
-  const isDeny = ([, { verdict }]: Pair) => verdict === PolicyVerdict.deny;
-  return [...pairs.filter((pair) => !isDeny(pair)), ...pairs.filter(isDeny)].map(([key]) => key);
+  return denyFirst(pairs)
+    .map(([key]) => key)
+    .reverse();
 }

@@ -2,9 +2,11 @@ import { Fault } from '../../lib/fault.ts';
 import type { Refusal, TypedMap } from '../maps/index.ts';
 import { type Desired, keyNames } from './desired.ts';
 
-export interface ReconcileOptions {
+export interface ReconcileOptions<V = never> {
   /** Bytes of the value that are the agent's: after them programs keep counters of their own. Not given: all. */
   readonly ownBytes?: number;
+  /** Entries that get room before others, of those that were refused. */
+  readonly comesFirst?: (value: V) => boolean;
 }
 
 export interface ReconcileReport {
@@ -24,6 +26,7 @@ const checkedAtOnce = 1024;
 export class MapReconciler<K, V> {
   readonly map: TypedMap<K, V>;
   readonly #ownBytes: number;
+  readonly #comesFirst: (value: V) => boolean;
   readonly #refused = new Map<string, { key: K; value: V; fault: Fault }>();
   readonly #undeleted = new Map<string, { key: K; fault: Fault }>();
   readonly #name: (key: K) => string;
@@ -35,9 +38,13 @@ export class MapReconciler<K, V> {
   /** Rises with each write, so that a check knows whether it saw the map at rest. */
   #writes = 0;
 
-  constructor(map: TypedMap<K, V>, { ownBytes = map.valueLayout.size }: ReconcileOptions = {}) {
+  constructor(
+    map: TypedMap<K, V>,
+    { ownBytes = map.valueLayout.size, comesFirst = () => false }: ReconcileOptions<V> = {},
+  ) {
     this.map = map;
     this.#ownBytes = ownBytes;
+    this.#comesFirst = comesFirst;
     this.#name = keyNames(map.keyLayout);
     this.#value = new DataView(new ArrayBuffer(map.valueLayout.size));
     this.#own = new Uint8Array(this.#value.buffer, 0, ownBytes);
@@ -161,7 +168,29 @@ export class MapReconciler<K, V> {
       this.#delete(keys);
     }
     if (this.#refused.size === 0) return 0;
-    return this.upsert(Array.from(this.#refused.values(), ({ key, value }) => [key, value] as const));
+    const all = Array.from(this.#refused.values(), ({ key, value }) => [key, value] as const);
+    const [first, rest] = [
+      all.filter(([, value]) => this.#comesFirst(value)),
+      all.filter(([, value]) => !this.#comesFirst(value)),
+    ];
+    return this.upsert(first) + this.upsert(rest);
+  }
+
+  /**
+   * Of a map that has no room for what comes first: takes others out for it, which count as refused from then on.
+   * @param others that may have to go, the first ones rather than the last
+   */
+  giveRoom(others: Iterable<readonly [K, V]>): void {
+    const waiting = [...this.#refused.values()].filter(({ value }) => this.#comesFirst(value));
+    const faults = waiting.map(({ fault }) => fault);
+    for (const [key, value] of others) {
+      const fault = faults.at(-1);
+      if (fault === undefined) break;
+      if (this.#comesFirst(value) || this.#refused.has(this.#name(key)) || this.#delete([key]) === 0) continue;
+      faults.pop();
+      this.#refuse(key, value, fault);
+    }
+    if (waiting.length > 0) this.upsert(waiting.map(({ key, value }) => [key, value] as const));
   }
 
   /**

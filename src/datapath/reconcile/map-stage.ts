@@ -3,7 +3,7 @@ import type { Desired } from './desired.ts';
 import { MapReconciler, type ReconcileOptions } from './map-reconciler.ts';
 import type { Stage } from './stages.ts';
 
-export interface MapStageOptions<K> extends ReconcileOptions {
+export interface MapStageOptions<K, V> extends ReconcileOptions<V> {
   /** Of keys that go in one turn; not given: it does not matter. */
   readonly removalOrder?: (a: K, b: K) => number;
 }
@@ -16,7 +16,7 @@ export class MapStage<K, V> implements Stage {
   #gone: K[] = [];
   #started = false;
 
-  constructor(map: TypedMap<K, V>, desired: Desired<K, V>, options: MapStageOptions<K> = {}) {
+  constructor(map: TypedMap<K, V>, desired: Desired<K, V>, options: MapStageOptions<K, V> = {}) {
     this.reconciler = new MapReconciler(map, options);
     this.#desired = desired;
     this.#removalOrder = options.removalOrder;
