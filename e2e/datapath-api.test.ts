@@ -172,6 +172,29 @@ describe('a node with a datapath, asked', () => {
     await reading;
   });
 
+  it('traces what goes on after the first packet, while somebody follows', async () => {
+    const stop = new AbortController();
+    const seen: Flow[] = [];
+    const reading = (async () => {
+      for await (const line of followRest(target, '/monitor?type=trace&port=8080&follow=true', stop.signal))
+        seen.push(JSON.parse(line) as Flow);
+    })();
+    const ends = () => seen.filter(({ tcpFlags }) => tcpFlags?.includes('FIN'));
+    await until('both ends of a connection to be told of', async () => {
+      assert.equal(await client!.traffic.tcp(server!.ipv4, 8080), 'ok');
+      return new Set(ends().map(({ source }) => source.pod?.name)).size === 2;
+    });
+    assert.ok(seen.some(({ tcpFlags, connection }) => tcpFlags === 'SYN,ACK' && connection === 'reply'));
+    stop.abort();
+    await reading;
+    await until('nothing to be traced any more', async () => {
+      const before = (await flows('--type', 'trace')).length;
+      assert.equal(await client!.traffic.tcp(server!.ipv4, 8080), 'ok');
+      return (await flows('--type', 'trace')).length === before;
+    });
+    assert.ok((await flows('--type', 'policy-verdict', '--port', '8080')).length > 0);
+  });
+
   it('goes into audit mode and out of it, while it runs', async () => {
     const configure = (PolicyAuditMode: string) =>
       askRest(target, '/config', { method: 'PATCH', body: { options: { PolicyAuditMode } } });

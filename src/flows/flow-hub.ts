@@ -30,6 +30,7 @@ export class FlowHub {
   readonly #drops = new RecordRing(layout.size, keptDrops);
   readonly #others = new RecordRing(layout.size, keptOthers);
   readonly #subscriptions = new Set<Subscription>();
+  #onFollowed: (isFollowed: boolean) => void = () => {};
   #seen = 0;
   #lost = 0;
   #unknown = 0;
@@ -91,12 +92,19 @@ export class FlowHub {
     return found;
   }
 
+  /** Called now, and whenever the first reader comes that follows and the last one goes. */
+  whileFollowed(onFollowed: (isFollowed: boolean) => void): void {
+    this.#onFollowed = onFollowed;
+    onFollowed(this.#subscriptions.size > 0);
+  }
+
   /** From now on until the signal: batches of what matches, as it comes. */
   follow(filter: FlowFilter, signal: AbortSignal): AsyncGenerator<readonly MonitorEvent[]> {
     const subscription = new Subscription(filter);
     this.#subscriptions.add(subscription);
+    if (this.#subscriptions.size === 1) this.#onFollowed(true);
     const end = () => {
-      this.#subscriptions.delete(subscription);
+      if (this.#subscriptions.delete(subscription) && this.#subscriptions.size === 0) this.#onFollowed(false);
       subscription.close();
     };
     if (signal.aborted) end();

@@ -239,6 +239,21 @@ describe('the hub of flows', () => {
     assert.deepEqual(hub.counters, { seen: 4, lost: 5, unknown: 0 });
   });
 
+  it('says when the first reader comes that follows, and when the last one has gone', () => {
+    const hub = new FlowHub(context);
+    const said: boolean[] = [];
+    hub.whileFollowed((isFollowed) => said.push(isFollowed));
+    const [one, two] = [new AbortController(), new AbortController()];
+    for (const { signal } of [one, two]) hub.follow(filter({}), signal);
+    assert.deepEqual(said, [false, true]);
+    one.abort();
+    one.abort();
+    assert.deepEqual(said, [false, true]);
+    two.abort();
+    hub.follow(filter({}), AbortSignal.abort());
+    assert.deepEqual(said, [false, true, false, true, false]);
+  });
+
   it('tells a reader who is too slow exactly how much it missed, and does not wait for it', async () => {
     const hub = new FlowHub(context);
     const gone = new AbortController();

@@ -39,6 +39,8 @@ export interface ViewedParts {
   readonly mtu: { readonly device: number; readonly route: number };
   readonly runtime: () => RuntimeConfig;
   readonly configure: (change: Partial<RuntimeConfig>) => void;
+  /** Told whether somebody reads events as they come. */
+  readonly onFollowed: (isFollowed: boolean) => void;
   readonly metrics: () => Promise<string>;
   /** What it reads objects from; absent: files. */
   readonly kubernetes?: () => NodeHealth['kubernetes'];

@@ -90,6 +90,7 @@ async function start(parts: Parts, context: DatapathContext): Promise<RunningDat
       devices: () => network.devices,
       runtime: () => settings.current,
       configure: (change) => settings.change(change),
+      onFollowed: (isFollowed) => settings.follow(isFollowed),
       mtu: { device: network.podMtu, route: network.podMtu },
       ...(context.kubernetes === undefined ? {} : { kubernetes: context.kubernetes }),
       ...(host === undefined ? {} : { host }),

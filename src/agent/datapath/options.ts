@@ -47,8 +47,12 @@ export interface DatapathOptions {
   readonly mapSizes: Readonly<Record<string, number>>;
   /** ms between two looks for what somebody else changed in the kernel; 0: only at the start. */
   readonly checkInterval: number;
-  /** Which events the programs make. */
-  readonly events: { readonly verdicts: boolean; readonly traces: boolean; readonly interval: number };
+  /** Which events the programs make; traces `followed`: while somebody reads them as they come. */
+  readonly events: {
+    readonly verdicts: boolean;
+    readonly traces: 'followed' | 'always' | 'never';
+    readonly interval: number;
+  };
   /** `sluice run`: a folder in which nodes leave what they would write to an API server; absent: nobody else reads it. */
   readonly publishDir?: string;
 }

@@ -13,7 +13,7 @@ export function initialConfig({ enforcement, audit, events }: DatapathOptions): 
   return {
     policyEnforcement: enforcement,
     audit,
-    traceEvents: events.traces,
+    traceEvents: events.traces !== 'never',
     verdictEvents: events.verdicts,
     aggregationInterval: events.interval,
     aggregationFlags: firstFlags,

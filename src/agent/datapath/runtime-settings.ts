@@ -26,6 +26,7 @@ export class RuntimeSettings {
   readonly #desired: DesiredEntries<number, Config>;
   readonly #map: MapStage<number, Config>;
   #current: RuntimeConfig;
+  #isFollowed = false;
   #pause: NodeJS.Timeout | undefined;
 
   /** Nothing is written before the first `change`. */
@@ -50,11 +51,20 @@ export class RuntimeSettings {
     this.write();
   }
 
+  /** Whether somebody reads events as they come: traces that nobody reads cost each short connection several percent. */
+  follow(isFollowed: boolean): void {
+    this.#isFollowed = isFollowed;
+    // Before the first `change` there is nothing in force.
+    if (this.#desired.size > 0) this.write();
+  }
+
   /** Also after the tunnel's device has become another one. */
   write(): void {
     const { options, network } = this.#options;
     const end = { link: network.tunnel?.link ?? 0, source: network.devices.tunnelSource };
-    const value = configValue(options, this.#current, end);
+    const isTraced = this.#isFollowed || options.events.traces === 'always';
+    const current = { ...this.#current, traceEvents: this.#current.traceEvents && isTraced };
+    const value = configValue(options, current, end);
     this.#desired.set(0, this.#pause === undefined ? value : { ...value, wayLifetime: 0 });
     this.#map.fill();
   }

@@ -16,6 +16,7 @@ export async function serveDatapath(
 ): Promise<{ readonly view: DatapathView; readonly rest: RestListener }> {
   const { options, maps, ipam } = viewed;
   const view = datapathView(viewed);
+  view.flows.whileFollowed(viewed.onFollowed);
   observeDatapath(meter, viewed);
   observeIpam(meter, ipam);
   parts.add(

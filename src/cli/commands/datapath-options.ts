@@ -33,7 +33,7 @@ export interface DatapathFlags {
   mapSize: Record<string, number>;
   checkInterval: number;
   verdictEvents: boolean;
-  traceEvents: boolean;
+  traceEvents: DatapathOptions['events']['traces'];
   monitorInterval: number;
   publish?: string;
 }
@@ -101,7 +101,14 @@ export function datapathOptions(command: Command): Command {
         .default(60_000, '1m'),
     )
     .option('--no-verdict-events', 'no event for each new connection')
-    .option('--no-trace-events', 'no events for what goes on after that')
+    .addOption(
+      new Option(
+        '--trace-events <when>',
+        'events for what goes on after that; followed: while somebody reads them as they come, such as `sluice monitor`',
+      )
+        .choices(['followed', 'always', 'never'])
+        .default('followed'),
+    )
     .addOption(
       new Option(
         '--monitor-interval <duration>',
