@@ -135,8 +135,8 @@ static __always_inline int open_connection(struct __sk_buff *ctx, struct packet 
 		if (result)
 			return result;
 	}
-	/* Where no rule was asked there is nothing to say that the receiver's event does not. */
-	if (c->flags & CONFIG_VERDICT_EVENTS && (j.enforced || !(p->flags & PACKET_NO_TRACE)))
+	/* Where no rule was asked it is a trace, and of a packet within the node the receiver's says it all. */
+	if (j.enforced ? c->flags & CONFIG_VERDICT_EVENTS : c->flags & CONFIG_TRACE_EVENTS && !(p->flags & PACKET_NO_TRACE))
 		emit(ctx, p, EVENT_POLICY_VERDICT, TRACE_NEW);
 	return 0;
 }

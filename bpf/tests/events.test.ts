@@ -81,6 +81,14 @@ forFamilies('events', TestNode.open, (ip, node) => {
     assert.deepEqual(brief(node().from(node().a, syn).events), [[policyVerdict, TraceReason.new, 11, 0]]);
   });
 
+  it('without traces a new connection is told of where a rule was asked', () => {
+    node().disable(ConfigFlag.traceEvents);
+    assert.deepEqual(request(), []);
+    node().enforce(node().b, [{ identity: identities.a, protocol: 6, port: 81, rule: 7 }]);
+    assert.deepEqual(brief(request('S', 81)), [[policyVerdict, TraceReason.new, 12, 7]]);
+    assert.deepEqual(reply('FA'), []);
+  });
+
   it('a drop names reason, place and rule', () => {
     node().enforce(node().b, [{ identity: 0, protocol: 6, port: 80, rule: 7, verdict: 2 }]);
     const [dropped] = request();
