@@ -3,7 +3,17 @@ import { LabNetwork } from '../../support/lab-network.ts';
 import { until } from '../../support/until.ts';
 import { atLeast, type Bench, type BenchContext, type Figure, figure } from '../bench.ts';
 import { plainNetwork } from '../support/plain-network.ts';
-import { compare, type Path, ports, type Speed, serve } from '../support/pod-speed.ts';
+import {
+  compare,
+  type Layout,
+  layouts,
+  type Path,
+  ports,
+  type Samples,
+  type Speed,
+  serve,
+} from '../support/pod-speed.ts';
+import { median } from '../support/statistics.ts';
 
 const identities = 1000;
 
@@ -27,27 +37,28 @@ async function direct(context: BenchContext): Promise<Figure[]> {
   const filtered = plainNetwork(lab, 'direct', 'nft');
   const [a, b] = [await pod(rig, 0, 'client'), await pod(rig, 0, 'server')];
   const c = await pod(rig, 1, 'server');
+  const unprotected = await pod(rig, 0, 'other');
   const [pa, pb, pc] = [plain.addPod(0), plain.addPod(0), plain.addPod(1)];
   const [fa, fb] = [filtered.addPod(0), filtered.addPod(0)];
   filter(filtered.nodes[0]!, fa.ipv4);
   const near = { ours: { from: a, to: b }, plain: { from: pa, to: pb }, nft: { from: fa, to: fb } };
+  const open = { from: a, to: unprotected };
   const far = { ours: { from: a, to: c }, plain: { from: pa, to: pc } };
-  for (const path of [near.ours, near.plain, near.nft, far.ours, far.plain]) context.defer(await serve(path));
+  for (const path of [near.ours, open, near.plain, near.nft, far.ours, far.plain]) context.defer(await serve(path));
   await until('the other node to know the pods', async () => (await a.traffic.tcp(c.ipv4, 8080)) === 'ok');
 
   const figures: Figure[] = [];
   figures.push(...(await against('pod to pod on one node', near.ours, 'plain Linux routing', near.plain, context)));
   figures.push(...(await against('pod to pod across two nodes', far.ours, 'plain Linux routing', far.plain, context)));
-  const [open] = await compare([near.ours], rounds(context), seconds(context));
   allow(rig);
   await until(
     'the policy to be in force',
     async () => (await a.traffic.udp(b.ipv4, 8080, { wait: 200 })) === 'timeout',
   );
   context.progress(`${identities} identities allowed`);
-  const [closed, nft] = await compare([near.ours, near.nft], rounds(context), seconds(context));
+  const [closed, without, nft] = await compare([near.ours, open, near.nft], rounds(context), seconds(context));
   const what = `pod to pod on one node, ${identities} identities allowed`;
-  figures.push(...ratios(what, closed!, 'no policy', open!, 0.97));
+  figures.push(...ratios(what, closed!, 'no policy', without!, 0.97));
   figures.push(...ratios(what, closed!, `nftables with a set of ${identities} addresses`, nft!, 1));
   return figures;
 }
@@ -74,15 +85,18 @@ async function against(what: string, ours: Path, name: string, theirs: Path, con
 }
 
 function ratios(what: string, ours: Speed, name: string, theirs: Speed, goal: number): Figure[] {
-  const one = (key: keyof Speed, label: string, unit: string) => [
-    figure(`${what}: ${label}`, ours[key], unit),
-    figure(`${what}: ${label}, against ${name}`, ours[key] / theirs[key], '', { goal: atLeast(goal) }),
-  ];
-  return [
-    ...one('stream', 'throughput', 'Gbit/s'),
-    ...one('requests', 'requests on one connection', '/s'),
-    ...one('connections', 'connections', '/s'),
-  ];
+  const one = (layout: Layout, key: keyof Samples, label: string, unit: string) => {
+    const [mine, other] = [ours[layout][key], theirs[layout][key]];
+    // Of each round: what comes and goes between rounds is then in neither.
+    const ratio = median(mine.map((rate, round) => rate / other[round]!));
+    const named = `${what}, ${layout}: ${label}`;
+    return [figure(named, median(mine), unit), figure(`${named}, against ${name}`, ratio, '', { goal: atLeast(goal) })];
+  };
+  return (Object.keys(layouts) as Layout[]).flatMap((layout) => [
+    ...one(layout, 'stream', 'throughput', 'Gbit/s'),
+    ...one(layout, 'requests', 'requests on one connection', '/s'),
+    ...one(layout, 'connections', 'connections', '/s'),
+  ]);
 }
 
 async function startRig(context: BenchContext, args: readonly string[]): Promise<DatapathRig> {

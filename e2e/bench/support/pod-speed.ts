@@ -3,7 +3,6 @@ import { promisify } from 'node:util';
 import type { Netns } from '../../support/lab-network.ts';
 import { type Program, startProgram } from '../../support/program.ts';
 import { Traffic } from '../../support/traffic.ts';
-import { median } from './statistics.ts';
 
 /** From one pod to another. */
 export interface Path {
@@ -11,20 +10,25 @@ export interface Path {
   readonly to: { readonly netns: Netns; readonly ipv4: string };
 }
 
-export interface Speed {
+/** Round by round. */
+export interface Samples {
   /** Gbit/s, one TCP stream. */
-  readonly stream: number;
+  readonly stream: number[];
   /** Exchanges of a byte a second on one connection. */
-  readonly requests: number;
+  readonly requests: number[];
   /** Connections a second, one after the other, each with an exchange and closed in good order. */
-  readonly connections: number;
+  readonly connections: number[];
 }
 
 /**
- * A CPU each for client and server, as on a machine with many: where the scheduler puts two programs that wake each other decides
- * about more than all that is compared here.
+ * Where client and server run: the scheduler's choice would decide about more than all that is compared here. On one CPU a rate is what
+ * the work costs. With a CPU each it is also how one wakes the other, which in a virtual machine takes longer than all the rest: the
+ * sooner a packet is there, the more often the receiver sleeps in between and has to be woken again.
  */
-const [clientCpu, serverCpu] = [0, 1];
+export const layouts = { 'on one CPU': 1, 'a CPU each': 0 } as const;
+export type Layout = keyof typeof layouts;
+export type Speed = Readonly<Record<Layout, Samples>>;
+const serverCpu = 1;
 
 const echoPort = 8080;
 const streamPort = 5201;
@@ -51,29 +55,27 @@ export async function serve({ from, to }: Path): Promise<() => Promise<void>> {
   };
 }
 
-/** The medians of so many rounds in which each path has its turn, so that what else the machine does hits all of them. */
+/** So many rounds in which each path has its turn, so that what else the machine does hits all of them. */
 export async function compare(paths: readonly Path[], rounds: number, seconds: number): Promise<Speed[]> {
-  const all: Speed[][] = paths.map(() => []);
+  const none = (): Samples => ({ stream: [], requests: [], connections: [] });
+  const all = paths.map((): Speed => ({ 'on one CPU': none(), 'a CPU each': none() }));
   for (let round = 0; round < rounds; round++)
-    for (const [i, path] of paths.entries()) all[i]!.push(await measure(path, seconds));
-  const middle = (speeds: readonly Speed[], key: keyof Speed) => median(speeds.map((speed) => speed[key]));
-  return all.map((speeds) => ({
-    stream: middle(speeds, 'stream'),
-    requests: middle(speeds, 'requests'),
-    connections: middle(speeds, 'connections'),
-  }));
+    for (const layout of Object.keys(layouts) as Layout[])
+      for (const [i, path] of paths.entries()) await measure(path, layouts[layout], seconds, all[i]![layout]);
+  return all;
 }
 
-async function measure({ from, to }: Path, seconds: number): Promise<Speed> {
+async function measure({ from, to }: Path, clientCpu: number, seconds: number, samples: Samples): Promise<void> {
   const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-t', `${Math.ceil(seconds)}`, '-J');
   const { stdout } = await promisify(execFile)(...client, { maxBuffer: 16 << 20 });
   const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
+  samples.stream.push(end.sum_received.bits_per_second / 1e9);
   const traffic = new Traffic(from.netns.path, clientCpu);
-  const requests = await traffic.rate('rr', to.ipv4, echoPort, seconds);
-  const connections = await traffic.rate('crr-close', to.ipv4, echoPort, seconds);
-  return {
-    stream: end.sum_received.bits_per_second / 1e9,
-    requests: requests.done / requests.seconds,
-    connections: connections.done / connections.seconds,
-  };
+  for (const [kind, rates] of [
+    ['rr', samples.requests],
+    ['crr-close', samples.connections],
+  ] as const) {
+    const { done, seconds: took } = await traffic.rate(kind, to.ipv4, echoPort, seconds);
+    rates.push(done / took);
+  }
 }
