@@ -157,7 +157,12 @@ describe('installation', function () {
     assert.ok(spec.template.spec.containers[0]?.args.includes('--metrics-address=0.0.0.0:9964'));
     const crd = await cluster().kubectl('get', 'crd', `${plural}.cilium.io`, '-o', 'jsonpath={.spec.names.categories}');
     assert.equal(crd, '["cilium"]');
-    const metrics = await cluster().fetch('http://10.90.0.11:9964/metrics');
+    // The port of the node is the old agent's until it is gone: the new one asks for it twice a second.
+    const metrics = await until('the metrics of the new agent', () =>
+      cluster()
+        .fetch('http://10.90.0.11:9964/metrics')
+        .catch(() => undefined),
+    );
     assert.match(metrics.body, /^sluice_/m);
   });
 

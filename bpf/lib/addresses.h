@@ -24,9 +24,12 @@ static __noinline struct ipcache_entry *find_ipcache(const struct address *addre
 {
 	if (ipv4) {
 		struct ipcache4_key key __attribute__((aligned(8))) = { .prefixlen = 32 };
+		struct ipcache_entry *entry;
 
 		*(__be32 *)key.address = get_address4(address);
-		return bpf_map_lookup_elem(&ipcache4, &key);
+		entry = bpf_map_lookup_elem(&ipcache4, &key);
+		KEEP_APART(entry);
+		return entry;
 	} else {
 		struct ipcache6_key key __attribute__((aligned(8))) = { .prefixlen = 128 };
 

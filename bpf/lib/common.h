@@ -18,6 +18,12 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/**
+ * After a call for one family's map, where the other family's would follow: clang would make one call of the two, with a map that is chosen
+ * before, and for a map that it does not know the verifier leaves an indirect call, where it puts in the map's own function otherwise.
+ */
+#define KEEP_APART(result) asm volatile("" : "+r"(result))
+
 /** The stack goes on with the packet, and so do other programs at the same hook. */
 #define PASS TC_ACT_UNSPEC
 

@@ -87,10 +87,12 @@ static __always_inline struct conntrack_entry *find_connection(const union connt
 {
 	struct conntrack_entry *entry;
 
-	if (ipv4)
+	if (ipv4) {
 		entry = bpf_map_lookup_elem(&conntrack4, &key->v4);
-	else
+		KEEP_APART(entry);
+	} else {
 		entry = bpf_map_lookup_elem(&conntrack6, &key->v6);
+	}
 	return entry && (__s32)(entry->expires_at - now) > 0 ? entry : 0;
 }
 
@@ -192,10 +194,14 @@ static __noinline bool follow_close(struct __sk_buff *ctx, const struct packet *
  */
 static __always_inline void forget_connection(const union conntrack_key *key, bool ipv4)
 {
-	if (ipv4)
-		bpf_map_delete_elem(&conntrack4, &key->v4);
-	else
+	long error;
+
+	if (ipv4) {
+		error = bpf_map_delete_elem(&conntrack4, &key->v4);
+		KEEP_APART(error);
+	} else {
 		bpf_map_delete_elem(&conntrack6, &key->v6);
+	}
 }
 
 /** A connection opened by this packet, as it was judged. Out of line for its stack. @returns 0 or DROP_CONNTRACK_INSERT_FAILED */
@@ -218,12 +224,14 @@ static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p,
 		.direction = j->direction,
 		.flags = (j->audit ? CONNTRACK_AUDIT : 0) | (p->flags & PACKET_FROM_STACK ? CONNTRACK_STACK : 0),
 	};
-	int error;
+	long error;
 
-	if (p->family == 4)
+	if (p->family == 4) {
 		error = bpf_map_update_elem(&conntrack4, &key->v4, &entry, BPF_ANY);
-	else
+		KEEP_APART(error);
+	} else {
 		error = bpf_map_update_elem(&conntrack6, &key->v6, &entry, BPF_ANY);
+	}
 	if (!error)
 		return 0;
 	count_helper_error(HERE(FILE_CONNTRACK), error);

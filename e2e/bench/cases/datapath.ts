@@ -147,6 +147,6 @@ function filter(node: { run(command: string, ...args: string[]): string }, clien
   node.run('nft', rules);
 }
 
-const rounds = ({ quick }: BenchContext) => (quick ? 1 : 9);
+const rounds = ({ quick }: BenchContext) => (quick ? 1 : 16);
 /** Short turns: what else the machine does hits all alike. */
-const seconds = (_context: BenchContext) => 0.5;
+const seconds = (_context: BenchContext) => 0.4;

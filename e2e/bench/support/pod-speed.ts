@@ -60,8 +60,10 @@ export async function compare(paths: readonly Path[], rounds: number, seconds: n
   const none = (): Samples => ({ stream: [], requests: [], connections: [] });
   const all = paths.map((): Speed => ({ 'on one CPU': none(), 'a CPU each': none() }));
   for (let round = 0; round < rounds; round++)
+    // To and fro: whoever comes after another one would have what it leaves, such as ports that rest.
     for (const layout of Object.keys(layouts) as Layout[])
-      for (const [i, path] of paths.entries()) await measure(path, layouts[layout], seconds, all[i]![layout]);
+      for (const [i, path] of round % 2 === 0 ? [...paths.entries()] : [...paths.entries()].reverse())
+        await measure(path, layouts[layout], seconds, all[i]![layout]);
   return all;
 }
 

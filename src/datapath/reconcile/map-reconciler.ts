@@ -181,7 +181,8 @@ export class MapReconciler<K, V> {
    * @param others that may have to go, the first ones rather than the last
    */
   giveRoom(others: Iterable<readonly [K, V]>): void {
-    const waiting = [...this.#refused.values()].filter(({ value }) => this.#comesFirst(value));
+    const isFull = ({ code }: Fault) => code === 'MAP_E2BIG';
+    const waiting = [...this.#refused.values()].filter(({ value, fault }) => this.#comesFirst(value) && isFull(fault));
     const faults = waiting.map(({ fault }) => fault);
     for (const [key, value] of others) {
       const fault = faults.at(-1);
