@@ -57,13 +57,14 @@ static __always_inline void fragment6_key_of(const struct packet *p, __be32 id, 
 static __noinline int keep_fragment(struct packet *p, __be32 id)
 {
 	struct fragment ports = ports_of(p);
-	int error;
+	long error;
 
 	if (p->family == 4) {
 		struct fragment4_key key __attribute__((aligned(8)));
 
 		fragment4_key_of(p, id, &key);
 		error = bpf_map_update_elem(&fragments4, &key, &ports, BPF_ANY);
+		KEEP_APART(error);
 	} else {
 		struct fragment6_key key __attribute__((aligned(8)));
 

@@ -1,3 +1,5 @@
+import { opcode, readRelocations, readSections, readSymbols, STT_FUNC } from './bpf-object.ts';
+
 /** A function of an object, as the verifier counts its stack. */
 export interface StackFrame {
   readonly name: string;
@@ -6,32 +8,9 @@ export interface StackFrame {
   readonly calls: readonly StackFrame[];
 }
 
-interface Section {
-  readonly name: string;
-  readonly type: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly link: number;
-  readonly info: number;
-}
-
-interface Symbol {
-  readonly name: string;
-  readonly kind: number;
-  readonly section: number;
-  readonly value: number;
-  readonly size: number;
-}
-
-const SHT_SYMTAB = 2;
-const SHT_REL = 9;
-const STT_FUNC = 2;
-/** Classes and codes of instructions (Documentation/bpf/standardization/instruction-set.rst of the kernel). */
+/** Classes of instructions. */
 const [LD, LDX, ST, STX] = [0, 1, 2, 3];
-const wideLoad = 0x18;
-const moveRegister = 0xbf;
-const addImmediate = 0x07;
-const call = 0x85;
+const { wideLoad, moveRegister, addImmediate, call } = opcode;
 const callOfFunction = 1;
 const framePointer = 10;
 
@@ -79,58 +58,4 @@ export function deepestChain({ name, depth, calls }: StackFrame): { readonly byt
     bytes: Math.ceil(Math.max(depth, 1) / 32) * 32 + (below?.bytes ?? 0),
     chain: [`${name} (${depth})`, ...(below?.chain ?? [])],
   };
-}
-
-function readSections(view: DataView): Section[] {
-  const table = Number(view.getBigUint64(0x28, true));
-  const [entrySize, count, names] = [0x3a, 0x3c, 0x3e].map((at) => view.getUint16(at, true)) as [
-    number,
-    number,
-    number,
-  ];
-  const u64 = (at: number) => Number(view.getBigUint64(at, true));
-  const namesAt = u64(table + names * entrySize + 0x18);
-  return Array.from({ length: count }, (_, index) => {
-    const at = table + index * entrySize;
-    return {
-      name: text(view, namesAt + view.getUint32(at, true)),
-      type: view.getUint32(at + 4, true),
-      offset: u64(at + 0x18),
-      size: u64(at + 0x20),
-      link: view.getUint32(at + 0x28, true),
-      info: view.getUint32(at + 0x2c, true),
-    };
-  });
-}
-
-function readSymbols(view: DataView, sections: readonly Section[]): Symbol[] {
-  const table = sections.find(({ type }) => type === SHT_SYMTAB) as Section;
-  const strings = (sections[table.link] as Section).offset;
-  return Array.from({ length: table.size / 24 }, (_, index) => {
-    const at = table.offset + index * 24;
-    return {
-      name: text(view, strings + view.getUint32(at, true)),
-      kind: view.getUint8(at + 4) & 15,
-      section: view.getUint16(at + 6, true),
-      value: Number(view.getBigUint64(at + 8, true)),
-      size: Number(view.getBigUint64(at + 16, true)),
-    };
-  });
-}
-
-/** Of one section: offset of an instruction to the number of its symbol. */
-function readRelocations(view: DataView, sections: readonly Section[], section: number): Map<number, number> {
-  const found = new Map<number, number>();
-  for (const { type, info, offset, size } of sections) {
-    if (type !== SHT_REL || info !== section) continue;
-    for (let at = offset; at < offset + size; at += 16)
-      found.set(Number(view.getBigUint64(at, true)), view.getUint32(at + 12, true));
-  }
-  return found;
-}
-
-function text(view: DataView, at: number): string {
-  let end = at;
-  while (view.getUint8(end) !== 0) end++;
-  return Buffer.from(view.buffer, view.byteOffset + at, end - at).toString('latin1');
 }
