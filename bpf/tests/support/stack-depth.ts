@@ -22,7 +22,7 @@ export function stackFrames(elf: Uint8Array): Map<string, StackFrame> {
   const functions = symbols.filter(({ kind }) => kind === STT_FUNC);
   const frames = new Map(functions.map(({ name }) => [name, { name, depth: 0, calls: [] as StackFrame[] }]));
   for (const one of functions) {
-    const { offset } = sections[one.section] as Section;
+    const { offset } = sections[one.section]!;
     const relocations = readRelocations(view, sections, one.section);
     const frame = frames.get(one.name) as { name: string; depth: number; calls: StackFrame[] };
     let copy = -1;
