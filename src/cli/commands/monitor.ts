@@ -50,7 +50,8 @@ export function monitorCommand(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  sluice monitor --type drop\n  sluice monitor --related-to shop/web-1 -v\n  sluice monitor --last 20 --no-follow --verdict dropped -o json',
+      '\nDrops and verdicts of policies are always kept. What else goes on (new connections without a policy, answers, ends) is traced\nwhile somebody follows; an agent with --trace-events=always keeps that too.\n' +
+        '\nExamples:\n  sluice monitor --type drop\n  sluice monitor --related-to shop/web-1 -v\n  sluice monitor --last 20 --no-follow --verdict dropped -o json',
     )
     .action(run);
 }
