@@ -53,6 +53,7 @@ export {
   ConntrackCollector,
   type Desired,
   DesiredEntries,
+  firstThose,
   fixedEntries,
   type MapEntry,
   MapReconciler,

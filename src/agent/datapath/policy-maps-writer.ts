@@ -1,4 +1,4 @@
-import { fixedEntries, type MapReconciler, type PolicyMaps } from '../../datapath/index.ts';
+import { firstThose, fixedEntries, type MapReconciler, type PolicyMaps } from '../../datapath/index.ts';
 import type { PolicyKey, PolicyEntry as PolicyValue } from '../../gen/abi.ts';
 import { Fault } from '../../lib/fault.ts';
 import type { PolicyEntry, SubjectPolicy } from '../../network/policy/index.ts';
@@ -71,7 +71,7 @@ export class PolicyMapsWriter {
       held.users++;
       return held.id;
     }
-    const entries = denyFirst(this.#pairs(subject.entries()));
+    const entries = this.#pairs(subject.entries());
     const { id, map } =
       (former === undefined ? undefined : this.#adopt(former, entries)) ??
       this.#refill(entries) ??
@@ -285,15 +285,9 @@ export class PolicyMapsWriter {
   }
 }
 
-/** A map that has no room for all lets through too little, and never too much. */
-function denyFirst(pairs: readonly Pair[]): readonly Pair[] {
-  const denies = pairs.filter(([, value]) => isDeny(value));
-  return denies.length === 0 ? pairs : [...denies, ...pairs.filter(([, value]) => !isDeny(value))];
-}
-
 /** Keys in the order in which they may go. */
 function denyLast(pairs: readonly Pair[]): PolicyKey[] {
-  return denyFirst(pairs)
+  return firstThose(pairs, isDeny)
     .map(([key]) => key)
     .reverse();
 }

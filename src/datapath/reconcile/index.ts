@@ -15,6 +15,6 @@ export {
   collectConntrack,
 } from './conntrack-collector.ts';
 export { type Desired, DesiredEntries, fixedEntries } from './desired.ts';
-export { MapReconciler, type ReconcileOptions, type ReconcileReport } from './map-reconciler.ts';
+export { firstThose, MapReconciler, type ReconcileOptions, type ReconcileReport } from './map-reconciler.ts';
 export { MapStage } from './map-stage.ts';
 export { type MapState, type Stage, Stages } from './stages.ts';

@@ -5,9 +5,11 @@ import { type Desired, keyNames } from './desired.ts';
 export interface ReconcileOptions<V = never> {
   /** Bytes of the value that are the agent's: after them programs keep counters of their own. Not given: all. */
   readonly ownBytes?: number;
-  /** Entries that get room before others, of those that were refused. */
+  /** Entries that get room before others: written before them, and tried again before them. Not given: none. */
   readonly comesFirst?: (value: V) => boolean;
 }
+
+type Pair<K, V> = readonly [K, V];
 
 export interface ReconcileReport {
   readonly added: number;
@@ -26,7 +28,7 @@ const checkedAtOnce = 1024;
 export class MapReconciler<K, V> {
   readonly map: TypedMap<K, V>;
   readonly #ownBytes: number;
-  readonly #comesFirst: (value: V) => boolean;
+  readonly #comesFirst: ((value: V) => boolean) | undefined;
   readonly #refused = new Map<string, { key: K; value: V; fault: Fault }>();
   readonly #undeleted = new Map<string, { key: K; fault: Fault }>();
   readonly #name: (key: K) => string;
@@ -38,10 +40,7 @@ export class MapReconciler<K, V> {
   /** Rises with each write, so that a check knows whether it saw the map at rest. */
   #writes = 0;
 
-  constructor(
-    map: TypedMap<K, V>,
-    { ownBytes = map.valueLayout.size, comesFirst = () => false }: ReconcileOptions<V> = {},
-  ) {
+  constructor(map: TypedMap<K, V>, { ownBytes = map.valueLayout.size, comesFirst }: ReconcileOptions<V> = {}) {
     this.map = map;
     this.#ownBytes = ownBytes;
     this.#comesFirst = comesFirst;
@@ -97,8 +96,8 @@ export class MapReconciler<K, V> {
   }
 
   /**
-   * Makes the map hold this, whatever was in it, writing in the order given; what it should not hold is `stale`, and the caller's to
-   * remove.
+   * Makes the map hold this, whatever was in it, writing in the order given, but for what comes first; what it should not hold is `stale`,
+   * and the caller's to remove.
    * @throws Fault where the map cannot be read
    */
   takeOver(
@@ -127,7 +126,9 @@ export class MapReconciler<K, V> {
     this.#refused.clear();
     this.#undeleted.clear();
     this.#writes++;
-    const written = this.map.setMany(missing.values(), ({ key, value, fault }) => this.#refuse(key, value, fault));
+    const written = this.map.setMany(this.#firstThose(missing.values()), ({ key, value, fault }) =>
+      this.#refuse(key, value, fault),
+    );
     const unchanged = [...this.#refused.keys()].filter((text) => differing.has(text)).length;
     const changed = differing.size - unchanged;
     this.#size += written - changed;
@@ -168,12 +169,7 @@ export class MapReconciler<K, V> {
       this.#delete(keys);
     }
     if (this.#refused.size === 0) return 0;
-    const all = Array.from(this.#refused.values(), ({ key, value }) => [key, value] as const);
-    const [first, rest] = [
-      all.filter(([, value]) => this.#comesFirst(value)),
-      all.filter(([, value]) => !this.#comesFirst(value)),
-    ];
-    return this.upsert(first) + this.upsert(rest);
+    return this.upsert(this.#firstThose(Array.from(this.#refused.values(), ({ key, value }) => [key, value] as const)));
   }
 
   /**
@@ -181,17 +177,17 @@ export class MapReconciler<K, V> {
    * @param others that may have to go, the first ones rather than the last
    */
   giveRoom(others: Iterable<readonly [K, V]>): void {
-    const isFull = ({ code }: Fault) => code === 'MAP_E2BIG';
-    const waiting = [...this.#refused.values()].filter(({ value, fault }) => this.#comesFirst(value) && isFull(fault));
-    const faults = waiting.map(({ fault }) => fault);
+    const isWaiting = ({ value, fault }: Refusal<K, V>) => fault.code === 'MAP_E2BIG' && this.#comesFirst?.(value);
+    const waiting = [...this.#refused.values()].filter(isWaiting);
+    let given = 0;
     for (const [key, value] of others) {
-      const fault = faults.at(-1);
-      if (fault === undefined) break;
-      if (this.#comesFirst(value) || this.#refused.has(this.#name(key)) || this.#delete([key]) === 0) continue;
-      faults.pop();
-      this.#refuse(key, value, fault);
+      const taker = waiting[given];
+      if (taker === undefined) break;
+      if (this.#comesFirst?.(value) || this.#refused.has(this.#name(key)) || this.#delete([key]) === 0) continue;
+      this.#refuse(key, value, taker.fault);
+      given++;
     }
-    if (waiting.length > 0) this.upsert(waiting.map(({ key, value }) => [key, value] as const));
+    this.upsert(waiting.map(({ key, value }) => [key, value] as const));
   }
 
   /**
@@ -257,6 +253,10 @@ export class MapReconciler<K, V> {
     return 1;
   }
 
+  #firstThose(pairs: Iterable<Pair<K, V>>): Iterable<Pair<K, V>> {
+    return this.#comesFirst === undefined ? pairs : firstThose([...pairs], this.#comesFirst);
+  }
+
   #count(mended: number): number {
     this.#mended += mended;
     return mended;
@@ -287,4 +287,13 @@ export class MapReconciler<K, V> {
     this.map.valueLayout.encode(wanted, this.#value);
     return Buffer.compare(this.#own, new Uint8Array(values.buffer, values.byteOffset + at, this.#ownBytes)) === 0;
   }
+}
+
+/** The same, those that come first before the others; each in the order that they had. */
+export function firstThose<K, V>(
+  pairs: readonly Pair<K, V>[],
+  comesFirst: (value: V) => boolean,
+): readonly Pair<K, V>[] {
+  const first = pairs.filter(([, value]) => comesFirst(value));
+  return first.length === 0 ? pairs : [...first, ...pairs.filter(([, value]) => !comesFirst(value))];
 }
