@@ -62,6 +62,21 @@ describe('a node with a datapath, asked', () => {
   const cli = (...args: string[]) =>
     outcome(sluice, [...args, '--state-dir', target.stateDir], userEnv({ NO_COLOR: '1' }));
 
+  /** What comes from now on until it is stopped. */
+  function follow<T extends MonitorEvent>(filter: string): { readonly seen: readonly T[]; stop(): Promise<void> } {
+    const over = new AbortController();
+    const seen: T[] = [];
+    const reading = (async () => {
+      for await (const line of followRest(target, `/monitor?${filter}&follow=true`, over.signal))
+        seen.push(JSON.parse(line) as T);
+    })();
+    const stop = () => {
+      over.abort();
+      return reading;
+    };
+    return { seen, stop };
+  }
+
   async function flows(...filters: string[]): Promise<Flow[]> {
     const { code, stdout, stderr } = await cli('monitor', '--last', '1000', '--no-follow', '-o', 'json', ...filters);
     assert.equal(code, 0, stderr);
@@ -154,12 +169,7 @@ describe('a node with a datapath, asked', () => {
   });
 
   it('tells what the agent itself does, to who follows', async () => {
-    const stop = new AbortController();
-    const seen: MonitorEvent[] = [];
-    const reading = (async () => {
-      for await (const line of followRest(target, '/monitor?type=agent&follow=true', stop.signal))
-        seen.push(JSON.parse(line) as MonitorEvent);
-    })();
+    const { seen, stop } = follow<MonitorEvent>('type=agent');
     const pod = await rig.nodes[0]!.addPod('late', { labels: { app: 'late' } });
     const told = (event: string, message: RegExp) =>
       seen.some((one) => one.kind === 'agent' && one.event === event && message.test(one.message));
@@ -168,25 +178,18 @@ describe('a node with a datapath, asked', () => {
     await until('the policy to be told of', () => told('policy-updated', /revision \d+/));
     await rig.nodes[0]!.deletePod(pod);
     await until('its end to be told of', () => told('endpoint-deleted', /default\/late/));
-    stop.abort();
-    await reading;
+    await stop();
   });
 
   it('traces what goes on after the first packet, while somebody follows', async () => {
-    const stop = new AbortController();
-    const seen: Flow[] = [];
-    const reading = (async () => {
-      for await (const line of followRest(target, '/monitor?type=trace&port=8080&follow=true', stop.signal))
-        seen.push(JSON.parse(line) as Flow);
-    })();
+    const { seen, stop } = follow<Flow>('type=trace&port=8080');
     const ends = () => seen.filter(({ tcpFlags }) => tcpFlags?.includes('FIN'));
     await until('both ends of a connection to be told of', async () => {
       assert.equal(await client!.traffic.tcp(server!.ipv4, 8080), 'ok');
       return new Set(ends().map(({ source }) => source.pod?.name)).size === 2;
     });
     assert.ok(seen.some(({ tcpFlags, connection }) => tcpFlags === 'SYN,ACK' && connection === 'reply'));
-    stop.abort();
-    await reading;
+    await stop();
     await until('nothing to be traced any more', async () => {
       const before = (await flows('--type', 'trace')).length;
       assert.equal(await client!.traffic.tcp(server!.ipv4, 8080), 'ok');

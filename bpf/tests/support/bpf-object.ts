@@ -1,6 +1,6 @@
 /** Reading of the ELF objects that clang makes for BPF: as much as tests of the code itself need. */
 
-export interface Section {
+interface Section {
   readonly name: string;
   readonly type: number;
   readonly offset: number;
@@ -9,7 +9,7 @@ export interface Section {
   readonly info: number;
 }
 
-export interface Symbol {
+interface Symbol {
   readonly name: string;
   readonly kind: number;
   readonly section: number;
@@ -17,13 +17,61 @@ export interface Symbol {
   readonly size: number;
 }
 
+export interface Instruction {
+  /** Bytes from the start of its section. */
+  readonly at: number;
+  readonly code: number;
+  readonly destination: number;
+  readonly source: number;
+  readonly displacement: number;
+  readonly immediate: number;
+  /** What it refers to, and in which section that lies, if the linker has to put it in. */
+  readonly symbol: Symbol | undefined;
+  readonly symbolSection: string | undefined;
+}
+
+export interface BpfFunction {
+  readonly name: string;
+  readonly section: number;
+  /** Where it begins in its section. */
+  readonly value: number;
+  readonly instructions: readonly Instruction[];
+}
+
 const SHT_SYMTAB = 2;
 const SHT_REL = 9;
-export const STT_FUNC = 2;
+const STT_FUNC = 2;
 /** Of instructions (Documentation/bpf/standardization/instruction-set.rst of the kernel). */
 export const opcode = { wideLoad: 0x18, moveRegister: 0xbf, addImmediate: 0x07, call: 0x85 } as const;
 
-export function readSections(view: DataView): Section[] {
+/** Every function of an object. */
+export function readFunctions(elf: Uint8Array): BpfFunction[] {
+  const view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
+  const sections = readSections(view);
+  const symbols = readSymbols(view, sections);
+  const functions = symbols.filter(({ kind }) => kind === STT_FUNC);
+  return functions.map(({ name, section, value, size }) => {
+    const { offset } = sections[section]!;
+    const relocations = readRelocations(view, sections, section);
+    const instructions: Instruction[] = [];
+    for (let at = value; at < value + size; at += 8) {
+      const code = view.getUint8(offset + at);
+      const registers = view.getUint8(offset + at + 1);
+      const symbol = symbols[relocations.get(at) ?? -1];
+      instructions.push({
+        ...{ at, code, destination: registers & 15, source: registers >> 4 },
+        displacement: view.getInt16(offset + at + 2, true),
+        immediate: view.getInt32(offset + at + 4, true),
+        symbol,
+        symbolSection: symbol && sections[symbol.section]?.name,
+      });
+      if (code === opcode.wideLoad) at += 8;
+    }
+    return { name, section, value, instructions };
+  });
+}
+
+function readSections(view: DataView): Section[] {
   const table = Number(view.getBigUint64(0x28, true));
   const [entrySize, count, names] = [0x3a, 0x3c, 0x3e].map((at) => view.getUint16(at, true)) as [
     number,
@@ -45,7 +93,7 @@ export function readSections(view: DataView): Section[] {
   });
 }
 
-export function readSymbols(view: DataView, sections: readonly Section[]): Symbol[] {
+function readSymbols(view: DataView, sections: readonly Section[]): Symbol[] {
   const table = sections.find(({ type }) => type === SHT_SYMTAB) as Section;
   const strings = (sections[table.link] as Section).offset;
   return Array.from({ length: table.size / 24 }, (_, index) => {
@@ -61,7 +109,7 @@ export function readSymbols(view: DataView, sections: readonly Section[]): Symbo
 }
 
 /** Of one section: offset of an instruction to the number of its symbol. */
-export function readRelocations(view: DataView, sections: readonly Section[], section: number): Map<number, number> {
+function readRelocations(view: DataView, sections: readonly Section[], section: number): Map<number, number> {
   const found = new Map<number, number>();
   for (const { type, info, offset, size } of sections) {
     if (type !== SHT_REL || info !== section) continue;
