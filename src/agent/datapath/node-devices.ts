@@ -57,10 +57,10 @@ export function readNodeDevices(netlink: Netlink, names: readonly string[]): Nod
   }
   const rank = (link: number) => uplinks.findIndex(({ index }) => index === link);
   const own = global.filter(({ link }) => rank(link) >= 0).sort((a, b) => rank(a.link) - rank(b.link));
-  const own4 = own.find(({ address }) => !address.includes(':'));
-  const first = (is6: boolean) => own.find(({ address }) => address.includes(':') === is6)?.address;
-  const [ipv4, ipv6] = [first(false), first(true)];
-  const [source, ...others] = own.filter(({ address, link }) => !address.includes(':') && link === own4?.link);
+  const ofFamily = (is6: boolean) => own.filter(({ address }) => address.includes(':') === is6);
+  const [own4, own6] = [ofFamily(false), ofFamily(true)];
+  const [ipv4, ipv6] = [own4[0]?.address, own6[0]?.address];
+  const [source, ...others] = own4.filter(({ link }) => link === own4[0]?.link);
   return {
     uplinks,
     addresses: [...new Set([...all.map(({ address }) => address), podGateway[4], podGateway[6]])],
