@@ -14,9 +14,9 @@ enum config_flag {
 	CONFIG_FAST_LOCAL = 1 << 3,
 	/** Send to IPCACHE_ROUTED prefixes by FIB look-up and bpf_redirect; otherwise by the stack. */
 	CONFIG_FAST_ROUTED = 1 << 4,
-	/** A verdict event for each new connection (it is also its first trace). */
+	/** A verdict event for each new connection that a rule was asked about (it is also its first trace). */
 	CONFIG_VERDICT_EVENTS = 1 << 5,
-	/** Trace events for what goes on after that, aggregated by trace_interval and trace_tcp_flags. */
+	/** Events for other new connections and for what goes on after that, aggregated by trace_interval and trace_tcp_flags. */
 	CONFIG_TRACE_EVENTS = 1 << 6,
 	/**
 	 * Services are the stack's (kube-proxy): what it translated on the way to a pod has to go back through it, and what comes

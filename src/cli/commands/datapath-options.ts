@@ -100,11 +100,11 @@ export function datapathOptions(command: Command): Command {
         .argParser(duration)
         .default(60_000, '1m'),
     )
-    .option('--no-verdict-events', 'no event for each new connection')
+    .option('--no-verdict-events', 'no event for each new connection that a policy decides about')
     .addOption(
       new Option(
         '--trace-events <when>',
-        'events for what goes on after that; followed: while somebody reads them as they come, such as `sluice monitor`',
+        'events for other connections and what goes on after; followed: while somebody reads them as they come, such as `sluice monitor`',
       )
         .choices(['followed', 'always', 'never'])
         .default('followed'),
