@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * What another node sent through the tunnel, at tc ingress of the VXLAN device, where the outer headers are gone but their
- * metadata is still there. The VNI is the sender's identity: known even before this node has heard of the sending pod.
+ * What another node sent through the tunnel and from_uplink left to the VXLAN device, at its tc ingress, where the outer headers are gone but
+ * their metadata is still there. The VNI is the sender's identity: known even before this node has heard of the sending pod.
  * Whether the outer sender is a node at all is asked for new connections.
  */
-#include "lib/addresses.h"
-#include "lib/enforce.h"
 #include "lib/parse.h"
-#include "lib/receive.h"
+#include "lib/receive-from-node.h"
 
 /** Who encapsulated it, and for whom. @returns 0 or a drop reason */
 static __always_inline int read_tunnel(struct __sk_buff *ctx, struct packet *p)
@@ -19,13 +17,17 @@ static __always_inline int read_tunnel(struct __sk_buff *ctx, struct packet *p)
 		set_address4(&p->tunnel_remote, bpf_htonl(key.remote_ipv4));
 	} else {
 		error = bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), BPF_F_TUNINFO_IPV6);
+		if (error && has_identity(ctx->mark)) {
+			/* from_uplink took it out of its headers, and has asked who sent it. */
+			p->source_identity = identity_of_mark(ctx->mark);
+			return 0;
+		}
 		if (error)
 			return fail(p, DROP_NO_TUNNEL_KEY, HERE(FILE_FROM_TUNNEL));
 		set_address6(&p->tunnel_remote, key.remote_ipv6);
 	}
 	p->flags |= PACKET_TUNNEL;
-	/* Another node is never this host. */
-	p->source_identity = key.tunnel_id == IDENTITY_HOST ? IDENTITY_REMOTE_NODE : key.tunnel_id;
+	p->source_identity = identity_from_wire(key.tunnel_id);
 	return key.tunnel_id == IDENTITY_ANY ? fail(p, DROP_INVALID_IDENTITY, HERE(FILE_FROM_TUNNEL)) : 0;
 }
 
@@ -34,8 +36,6 @@ int from_tunnel(struct __sk_buff *ctx)
 {
 	struct packet p = { .direction = DIRECTION_INGRESS, .point = POINT_FROM_OVERLAY };
 	const struct config *c = get_config();
-	const struct local_address *local;
-	const struct ipcache_entry *prefix;
 	int reason;
 
 	if (unlikely(!c || c->version != ABI_VERSION)) {
@@ -47,31 +47,7 @@ int from_tunnel(struct __sk_buff *ctx)
 		reason = parse(ctx, &p);
 	if (unlikely(reason))
 		return drop(ctx, &p, reason);
-	if (unlikely(find_local(&p.source))) {
-		p.location = HERE(FILE_FROM_TUNNEL);
-		return drop(ctx, &p, DROP_INVALID_SOURCE_ADDRESS);
-	}
-	/* The inner frame's addresses are the sending node's affair. */
-	if (ctx->pkt_type != PACKET_HOST)
-		bpf_skb_change_type(ctx, PACKET_HOST);
-	/* For to_pod, should the stack be the one to deliver it. */
-	ctx->mark = MARK_IDENTITY | p.source_identity << 16 | (p.source_identity >> 16 & 0xff);
-
-	local = find_local(&p.destination);
-	if (likely(local)) {
-		if (is_node(p.source_identity)) {
-			p.source_identity = 0;
-			p.from_node = 1;
-		}
-		if (local->flags & LOCAL_ADDRESS_HOST)
-			return receive_for_host(ctx, &p, c);
-		return receive(ctx, &p, local->ifindex, c, HERE(FILE_FROM_TUNNEL));
-	}
-	prefix = find_ipcache(&p.destination, p.family == 4);
-	if (prefix && prefix->flags & IPCACHE_LOCAL)
-		return PASS;
-	p.location = HERE(FILE_FROM_TUNNEL);
-	return drop(ctx, &p, DROP_UNROUTABLE);
+	return receive_from_node(ctx, &p, c, HERE(FILE_FROM_TUNNEL));
 }
 
 char _license[] SEC("license") = "GPL";

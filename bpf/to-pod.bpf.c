@@ -6,6 +6,7 @@
  */
 #include "lib/addresses.h"
 #include "lib/enforce.h"
+#include "lib/mark.h"
 #include "lib/neighbours.h"
 #include "lib/parse.h"
 
@@ -15,8 +16,8 @@ static __always_inline int identify_source(struct __sk_buff *ctx, struct packet 
 	const struct local_address *local;
 	const struct endpoint *from;
 
-	if ((ctx->mark & MARK_KIND) == MARK_IDENTITY) {
-		p->source_identity = ctx->mark >> 16 | (ctx->mark & 0xff) << 16;
+	if (has_identity(ctx->mark)) {
+		p->source_identity = identity_of_mark(ctx->mark);
 		ctx->mark = 0;
 		if (is_node(p->source_identity)) {
 			p->source_identity = 0;

@@ -24,7 +24,10 @@ enum config_flag {
 	 * connection that was opened on a fast path, or the SYN that opens one.
 	 */
 	CONFIG_STACK_SERVICES = 1 << 7,
-	/** Encapsulate what goes to another node here, past the VXLAN device, where the FIB knows the way to that node at once. */
+	/**
+	 * VXLAN past its device, over IPv4: what goes to another node is encapsulated here where the FIB knows the way to that node at once,
+	 * and of what comes from one, single packets are taken out of it.
+	 */
 	CONFIG_FAST_TUNNEL = 1 << 8,
 };
 
@@ -57,7 +60,7 @@ struct config {
 	/** TCP flags that give a trace event when a connection has them for the first time in a direction (TH_*: FIN 1, SYN 2, RST 4). */
 	__u8 trace_tcp_flags;
 	__u8 pad;
-	/** This node's, for outer headers, with CONFIG_FAST_TUNNEL; nodes that are reached by IPv6 are the device's. */
+	/** This node's, in outer headers, with CONFIG_FAST_TUNNEL; nodes that are reached by IPv6 are the device's. */
 	__u8 tunnel_source4[4];
 	/** The interface that has it: what leaves by another has another one. */
 	__u32 tunnel_uplink;

@@ -121,6 +121,7 @@ enum source_file {
 	FILE_ENCAPSULATE = 14,
 	FILE_ROUTE = 15,
 	FILE_RECEIVE = 16,
+	FILE_DECAPSULATE = 17,
 };
 
 /** Key of `helper_errors`: a helper failed there so many times. */

@@ -75,6 +75,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } ways SEC(".maps");
 
+/** When the VXLAN device had packets of a flow last, in ticks of CONNTRACK_TICK_SHIFT, by a hash of its outer headers: lib/decapsulate.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DEVICE_FLOWS_ENTRIES);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} device_flows SEC(".maps");
+
 /** What every policy map is like; the agent may choose another max_entries. */
 struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -9,6 +9,6 @@ enum mark {
 	MARK_KIND = 0x0f00,
 	/** Handed to the proxy. */
 	MARK_TO_PROXY = 0x0200,
-	/** Carries the source's identity, as the tunnel gave it: to_pod believes it instead of asking ipcache. */
+	/** Carries the source's identity, as the tunnel gave it: to_pod believes it instead of asking ipcache, and from_tunnel of what from_uplink gives it. */
 	MARK_IDENTITY = 0x0f00,
 };

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "count.h"
 #include "packet.h"
 
 /** An echo has no ports: its identifier and its type are kept in their places. */

@@ -8,28 +8,7 @@
 
 #include "encapsulate.h"
 #include "route.h"
-
-#define VXLAN_HAS_VNI 0x08
-#define ECN_MASK 3
-#define ECN_ECT_0 2
-#define ECN_CE 3
-/** Source ports of tunnels: a flow has the same one, and flows spread over the queues and links on the way. */
-#define FIRST_SOURCE_PORT 49152
-#define SOURCE_PORT_BITS 14
-
-struct vxlan_headers {
-	struct ethhdr ethernet;
-	struct iphdr ip;
-	struct udphdr udp;
-	/** Flags, 24 bits reserved; VNI, 8 bits reserved. */
-	__u8 flags;
-	__u8 reserved[3];
-	__be32 vni;
-	struct ethhdr inner;
-} __attribute__((packed));
-
-/** What comes before the inner frame's own header, which is already there. */
-#define VXLAN_OVERHEAD (sizeof(struct vxlan_headers) - ETH_HLEN)
+#include "vxlan-headers.h"
 
 /** As the kernel's tunnels do it (RFC 6040): congestion marks are the network's to set, on the outside. */
 static __always_inline __u8 outer_ecn(struct __sk_buff *ctx, const struct packet *p)
@@ -40,18 +19,6 @@ static __always_inline __u8 outer_ecn(struct __sk_buff *ctx, const struct packet
 		return 0;
 	ecn = (p->family == 4 ? start[1] : start[1] >> 4) & ECN_MASK;
 	return ecn == ECN_CE ? ECN_ECT_0 : ecn;
-}
-
-static __always_inline __be16 ip4_checksum(const struct iphdr *ip)
-{
-	const __u16 *words = (const __u16 *)ip;
-	__u32 sum = 0;
-
-#pragma unroll
-	for (int i = 0; i < (int)(sizeof(*ip) / 2); i++)
-		sum += words[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~(sum + (sum >> 16));
 }
 
 enum encapsulated {
