@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { tcp, udp } from '../../src/datapath/testing/transport.ts';
 import { EventType, IpcacheFlag } from '../../src/gen/abi.ts';
 import { forFamilies } from './support/families.ts';
+import { onOneCpu } from './support/one-cpu.ts';
 import { identities, TestNode } from './support/test-node.ts';
 
 forFamilies('the way to an address', TestNode.open, (ip, node) => {
-  const pin = (cpus: string) => execFileSync('taskset', ['--cpu-list', '--pid', cpus, `${process.pid}`]);
   let port = 1000;
   /** Each a new connection: one that is there is judged again when its peer is somebody else. */
   const send = (data = 0) =>
@@ -17,19 +15,7 @@ forFamilies('the way to an address', TestNode.open, (ip, node) => {
     );
   const seen = (result = send()) =>
     result.events.find(({ type }) => type === EventType.policyVerdict)?.destinationIdentity;
-  let allowed: string | undefined;
-
-  // Each CPU has its own answers.
-  before(() => {
-    if (availableParallelism() === 1) return;
-    allowed = execFileSync('taskset', ['--cpu-list', '--pid', `${process.pid}`], { encoding: 'utf8' })
-      .split(': ')[1]!
-      .trim();
-    pin('0');
-  });
-  after(() => {
-    if (allowed !== undefined) pin(allowed);
-  });
+  onOneCpu();
 
   // What the last test left is asked anew.
   beforeEach(() => {
