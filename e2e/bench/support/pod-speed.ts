@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { Netns } from '../../support/lab-network.ts';
 import { type Program, startProgram } from '../../support/program.ts';
 import { Traffic } from '../../support/traffic.ts';
+import { keepCpusAwake } from './wakeful-cpus.ts';
 
 /** From one pod to another. */
 export interface Path {
@@ -22,8 +23,7 @@ export interface Samples {
 
 /**
  * Where client and server run: the scheduler's choice would decide about more than all that is compared here. On one CPU a rate is what
- * the work costs. With a CPU each it is also how one wakes the other, which in a virtual machine takes longer than all the rest: the
- * sooner a packet is there, the more often the receiver sleeps in between and has to be woken again.
+ * the work costs; with a CPU each it is also how they wait for each other.
  */
 export const layouts = { 'on one CPU': 1, 'a CPU each': 0 } as const;
 export type Layout = keyof typeof layouts;
@@ -34,6 +34,13 @@ const echoPort = 8080;
 const streamPort = 5201;
 /** What policies and rules of both kinds let through. */
 export const ports = [echoPort, streamPort];
+
+/**
+ * Linux' own congestion control, whatever this machine has: BBR sends by timers, at a rate that it made out of round trips of a few
+ * microseconds. The buffers of both ends stay in the cache: with those that grow, a stream has three times the rate for as long as its data
+ * happen to be there when they are copied, whatever the way.
+ */
+const streamOptions = ['-C', 'cubic', '-w', '512K'];
 
 const iperf = (netns: Netns, cpu: number, ...args: string[]) =>
   [
@@ -59,16 +66,21 @@ export async function serve({ from, to }: Path): Promise<() => Promise<void>> {
 export async function compare(paths: readonly Path[], rounds: number, seconds: number): Promise<Speed[]> {
   const none = (): Samples => ({ stream: [], requests: [], connections: [] });
   const all = paths.map((): Speed => ({ 'on one CPU': none(), 'a CPU each': none() }));
-  for (let round = 0; round < rounds; round++)
-    // To and fro: whoever comes after another one would have what it leaves, such as ports that rest.
-    for (const layout of Object.keys(layouts) as Layout[])
-      for (const [i, path] of round % 2 === 0 ? [...paths.entries()] : [...paths.entries()].reverse())
-        await measure(path, layouts[layout], seconds, all[i]![layout]);
+  const letCpusSleep = keepCpusAwake();
+  try {
+    for (let round = 0; round < rounds; round++)
+      // To and fro: whoever comes after another one would have what it leaves, such as ports that rest.
+      for (const layout of Object.keys(layouts) as Layout[])
+        for (const [i, path] of round % 2 === 0 ? [...paths.entries()] : [...paths.entries()].reverse())
+          await measure(path, layouts[layout], seconds, all[i]![layout]);
+  } finally {
+    letCpusSleep();
+  }
   return all;
 }
 
 async function measure({ from, to }: Path, clientCpu: number, seconds: number, samples: Samples): Promise<void> {
-  const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-t', `${Math.ceil(seconds)}`, '-J');
+  const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-t', `${Math.ceil(seconds)}`, '-J', ...streamOptions);
   const { stdout } = await promisify(execFile)(...client, { maxBuffer: 16 << 20 });
   const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
   samples.stream.push(end.sum_received.bits_per_second / 1e9);
