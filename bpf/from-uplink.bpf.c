@@ -9,8 +9,6 @@
 #include "lib/receive.h"
 #include "lib/uplink.h"
 
-#define FAST (CONFIG_TUNNEL | CONFIG_FAST_TUNNEL | CONFIG_FAST_LOCAL)
-
 /** Of another node's pod, taken out of the tunnel. What is not for a pod, or has to see the stack, goes on behind the device. */
 static __always_inline int receive_decapsulated(struct __sk_buff *ctx, struct packet *p, const struct config *c, __u32 *flow)
 {
@@ -36,8 +34,7 @@ int from_uplink(struct __sk_buff *ctx)
 		return PASS;
 	if (ctx->protocol != bpf_htons(ETH_P_IP) && ctx->protocol != bpf_htons(ETH_P_IPV6))
 		return PASS;
-	/* With host policies the outer packet has to be judged too. */
-	if ((c->flags & (FAST | CONFIG_HOST_FIREWALL)) == FAST)
+	if (decapsulates(c))
 		tunnel = decapsulate(ctx, &p, c, &flow);
 	if (tunnel == FOR_DEVICE)
 		return PASS;

@@ -17,6 +17,7 @@
 #include "ipcache.h"
 #include "mark.h"
 #include "policy.h"
+#include "tunnel.h"
 #include "types.h"
 #include "way.h"
 

@@ -14,12 +14,6 @@ enum ways_size {
 	WAYS_ENTRIES = 1 << WAYS_ENTRIES_SHIFT,
 };
 
-enum device_flows_size {
-	/** Of each CPU; a power of two. Flows that share an entry only share the device. */
-	DEVICE_FLOWS_ENTRIES_SHIFT = 12,
-	DEVICE_FLOWS_ENTRIES = 1 << DEVICE_FLOWS_ENTRIES_SHIFT,
-};
-
 /** What ipcache and the FIB said of an address that is not of this node, when a pod's packet asked last. */
 struct way {
 	struct address destination;

@@ -34,6 +34,14 @@ enum decapsulated {
 	DECAPSULATION_FAILED,
 };
 
+/** With host policies the outer packet has to be judged too, and pods that get theirs from the stack need it to go through. */
+static __always_inline bool decapsulates(const struct config *c)
+{
+	const __u32 needed = CONFIG_TUNNEL | CONFIG_FAST_TUNNEL | CONFIG_FAST_LOCAL;
+
+	return (c->flags & (needed | CONFIG_HOST_FIREWALL)) == needed;
+}
+
 /** @returns null only to please the verifier */
 static __always_inline __u32 *device_flow(__be32 sender, __be16 port)
 {
