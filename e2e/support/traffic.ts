@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { type Program, startProgram } from './program.ts';
+import { until } from './until.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -95,6 +96,8 @@ export class Traffic {
     return {
       async stop() {
         await program.stop();
+        // What it printed last may come after it has ended.
+        await until('the rate', () => program.stdout().trimEnd().endsWith('}'));
         return parseRate(program.stdout());
       },
     };
