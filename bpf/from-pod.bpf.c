@@ -34,22 +34,40 @@ static __always_inline int to_local(struct __sk_buff *ctx, struct packet *p, con
 				    const struct config *c)
 {
 	bool fast = c->flags & CONFIG_FAST_LOCAL && !((from->flags | to->flags) & ENDPOINT_CHAINED);
+	bool sender_keeps = !fast || keeps_connections(from, to), receiver_keeps = !fast || keeps_connections(to, from);
 	int reason;
 
 	p->destination_identity = to->identity;
 	p->point = fast ? POINT_TO_ENDPOINT : POINT_TO_STACK;
 	p->target_ifindex = fast ? to->ifindex : 0;
 	p->is_local = fast;
-	/* The receiver's trace tells of the same packet. */
-	p->flags |= PACKET_NO_TRACE;
-	reason = enforce_egress(ctx, p, from, c);
-	p->flags &= ~PACKET_NO_TRACE;
-	if (reason)
-		return drop(ctx, p, reason);
-	if (!fast || p->via_stack)
-		return PASS;
-	reason = enforce_ingress(ctx, p, to, c);
-	return reason ? drop(ctx, p, reason) : deliver(ctx, p, to);
+	if (sender_keeps) {
+		p->local_peer = to->id;
+		p->peer_keeps = receiver_keeps;
+		/* The receiver's trace tells of the same packet. */
+		if (receiver_keeps)
+			p->flags |= PACKET_NO_TRACE;
+		reason = enforce_egress(ctx, p, from, c);
+		p->flags &= ~PACKET_NO_TRACE;
+		if (reason)
+			return drop(ctx, p, reason);
+		if (!fast || p->via_stack)
+			return PASS;
+	} else {
+		count_packet(ctx, DROP_NONE, DIRECTION_EGRESS);
+	}
+	if (receiver_keeps) {
+		p->local_peer = from->id;
+		p->peer_keeps = sender_keeps;
+		reason = enforce_ingress(ctx, p, to, c);
+		if (reason)
+			return drop(ctx, p, reason);
+		if (unlikely(p->via_stack && !sender_keeps))
+			return PASS;
+	} else {
+		count_packet(ctx, DROP_NONE, DIRECTION_INGRESS);
+	}
+	return deliver(ctx, p, to);
 }
 
 /** To elsewhere: another node's pod, or the world. */

@@ -11,7 +11,7 @@
 #include "lib/parse.h"
 
 /** Who sent it. The mark is the tunnel's word, which knew before ipcache did. @returns 0 or a drop reason, of the host's policy */
-static __always_inline int identify_source(struct __sk_buff *ctx, struct packet *p, const struct config *c)
+static __always_inline int identify_source(struct __sk_buff *ctx, struct packet *p, const struct endpoint *to, const struct config *c)
 {
 	const struct local_address *local;
 	const struct endpoint *from;
@@ -30,8 +30,11 @@ static __always_inline int identify_source(struct __sk_buff *ctx, struct packet 
 		return 0;
 	if (!(local->flags & LOCAL_ADDRESS_HOST)) {
 		from = find_endpoint(local->ifindex);
-		if (from)
+		if (from) {
 			p->source_identity = from->identity;
+			p->local_peer = from->id;
+			p->peer_keeps = !(c->flags & CONFIG_FAST_LOCAL) || (from->flags | to->flags) & ENDPOINT_CHAINED;
+		}
 		return 0;
 	}
 	p->source_identity = IDENTITY_HOST;
@@ -74,7 +77,7 @@ int to_pod(struct __sk_buff *ctx)
 	p.destination_identity = to->identity;
 	p.point = POINT_TO_ENDPOINT;
 	p.target_ifindex = to->ifindex;
-	reason = identify_source(ctx, &p, c);
+	reason = identify_source(ctx, &p, to, c);
 	p.flags &= ~PACKET_NO_TRACE;
 	p.flags |= PACKET_FROM_STACK;
 	if (!reason)

@@ -5,7 +5,8 @@
 
 /**
  * A connection as one endpoint sees it: its own address and port, and the peer's, whoever opened it. So one look-up
- * finds the connection for packets of both directions, and two endpoints of one node have an entry each.
+ * finds the connection for packets of both directions. Of two endpoints of one node, those whose policy is enforced have an entry, or one
+ * of them if neither's is: lib/within-node.h.
  * ICMP echo: the identifier is the local port, and the peer's port says who asked (enum conntrack_echo). Other ICMP is not tracked.
  * Protocols without ports have 0.
  */
@@ -90,7 +91,9 @@ struct conntrack_entry {
 	__u32 fin_end[2];
 	/** Bit 0: who opened it has acknowledged the other's FIN; bit 1: the other way round. */
 	__u8 fin_acknowledged;
-	__u8 pad[3];
+	__u8 pad;
+	/** The endpoint at the other end, if that was a pod of this node; 0: it was not. */
+	__u16 local_peer;
 };
 
 /** The ports of a fragmented datagram, from its first fragment. */

@@ -222,6 +222,7 @@ static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p,
 		.rule = j->rule,
 		.peer_identity = j->peer_identity,
 		.direction = j->direction,
+		.local_peer = p->local_peer,
 		.flags = (j->audit ? CONNTRACK_AUDIT : 0) | (p->flags & PACKET_FROM_STACK ? CONNTRACK_STACK : 0),
 	};
 	long error;

@@ -26,6 +26,16 @@ static __always_inline __u64 wakeup(void)
 	return backlog % c->wakeup_bytes < WAKEUP_WINDOW ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
+/**
+ * Within the node, what passes by nobody's rule is told as the receiver sees it, whichever of the two keeps the connection: who that is, only
+ * programs need to know.
+ */
+static __always_inline bool is_receivers(const struct packet *p, __u32 type)
+{
+	return p->is_local && p->direction == DIRECTION_EGRESS && !p->peer_keeps && type != EVENT_DROP && !p->rule &&
+	       p->verdict == VERDICT_FORWARDED;
+}
+
 /** @param reason enum drop_reason or enum trace_reason. Out of line: it is rare, and used everywhere. */
 static __noinline int emit(struct __sk_buff *ctx, const struct packet *p, __u32 type, __u32 reason)
 {
@@ -43,11 +53,11 @@ static __noinline int emit(struct __sk_buff *ctx, const struct packet *p, __u32 
 	event->point = p->point;
 	event->reason = reason;
 	event->verdict = type == EVENT_DROP ? VERDICT_DROPPED : p->verdict;
-	event->direction = p->direction;
+	event->direction = is_receivers(p, type) ? DIRECTION_INGRESS : p->direction;
 	event->family = p->family;
 	event->protocol = p->protocol;
 	event->tcp_flags = p->tcp_flags;
-	event->endpoint = p->endpoint;
+	event->endpoint = is_receivers(p, type) ? p->local_peer : p->endpoint;
 	event->match_prefixlen = p->match_prefixlen;
 	event->match_identity = p->match_identity;
 	event->source_identity = p->source_identity;

@@ -9,6 +9,7 @@
 #include "emit.h"
 #include "policy.h"
 #include "related.h"
+#include "within-node.h"
 
 static __always_inline void take_judgement(struct packet *p, const struct judgement *j)
 {
@@ -19,6 +20,21 @@ static __always_inline void take_judgement(struct packet *p, const struct judgem
 	p->verdict = j->audit ? VERDICT_AUDIT : VERDICT_FORWARDED;
 	if (!j->enforced)
 		p->event_flags |= EVENT_NOT_ENFORCED;
+}
+
+/** Whatever there was. Other protocols do not say it. */
+static __always_inline bool asks_for_connection(const struct packet *p)
+{
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/**
+ * Whether what the peer has under these addresses and ports is not this connection: it is a new one, or the stack translated it (what is really between
+ * the two goes past the stack, unless they both keep it).
+ */
+static __always_inline bool is_peers_other(const struct packet *p)
+{
+	return asks_for_connection(p) || (p->flags & PACKET_FROM_STACK && !p->peer_keeps);
 }
 
 /** The peer's identity, which nobody may have needed yet. */
@@ -131,6 +147,8 @@ static __always_inline int open_connection(struct __sk_buff *ctx, struct packet 
 	 * without a SYN does, as connections may be older than we are.
 	 */
 	if (is_tracked(p) && !(flags & (TCP_FIN | TCP_RST)) && !(p->flags & PACKET_ECHO_REPLY)) {
+		if (p->local_peer && !p->peer_keeps && is_peers_other(p))
+			forget_peers(p);
 		result = create_connection(ctx, p, e, key, &j);
 		if (result)
 			return result;
@@ -204,6 +222,11 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 
 		conntrack_key_of(&p->source, &p->destination, &f, p->family == 4, e->id, direction, &key);
 		entry = find_connection(&key, p->family == 4, now);
+		if (unlikely(!entry && p->local_peer && !is_peers_other(p))) {
+			entry = take_over(ctx, p, e, c, &key);
+			if (p->via_stack)
+				return 0;
+		}
 		p->via_stack = entry && entry->flags & CONNTRACK_STACK && c->flags & CONFIG_STACK_SERVICES;
 	} else if (p->flags & PACKET_ICMP_ERROR && !(p->flags & PACKET_LATER_FRAGMENT)) {
 		if (pass_related(ctx, p, e, c, direction, now)) {

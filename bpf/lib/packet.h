@@ -73,6 +73,10 @@ struct packet {
 	__u8 is_local;
 	/** The tunnel says that a node sent it; which one, ipcache knows. */
 	__u8 from_node;
+	/** The endpoint at the other end, if that is a pod of this node; 0: it is not. */
+	__u16 local_peer;
+	/** Whether that one has entries of its own for their connections: keeps_connections. */
+	__u8 peer_keeps;
 	/** With PACKET_TUNNEL: the node that encapsulated it. */
 	struct address tunnel_remote;
 };

@@ -34,56 +34,66 @@ forFamilies('the end of a connection', TestNode.open, (ip, node) => {
     client({ flags: 'A' });
   };
 
-  describe('of two pods of one node', () => {
-    const client = (one: Segment) => node().from(node().a, ip.sent(node().a, 'b', toServer(one)));
-    const server = (one: Segment) => node().from(node().b, ip.sent(node().b, 'a', toClient(one)));
-    beforeEach(() => open(client, server));
+  for (const [who, endpoints] of [
+    ['two pods of one node', [11]],
+    ['two pods of one node with policies', [11, 12]],
+  ] as const)
+    describe(`of ${who}`, () => {
+      const client = (one: Segment) => node().from(node().a, ip.sent(node().a, 'b', toServer(one)));
+      const server = (one: Segment) => node().from(node().b, ip.sent(node().b, 'a', toClient(one)));
+      beforeEach(() => {
+        if (endpoints.length === 2) {
+          node().enforce(node().a, [{ identity: identities.b, direction: Direction.egress }], both);
+          node().enforce(node().b, [{ identity: identities.a }], both);
+        }
+        open(client, server);
+      });
 
-    it('is the acknowledgement of the second FIN', () => {
-      client({ flags: 'FA', data: 10 });
-      server({ flags: 'A', heard: 11 });
-      server({ flags: 'FA', heard: 11, data: 3 });
-      assert.deepEqual(left(), [11, 12]);
-      client({ flags: 'A', sent: 11, heard: 4 });
-      assert.deepEqual(left(), []);
-    });
+      it('is the acknowledgement of the second FIN', () => {
+        client({ flags: 'FA', data: 10 });
+        server({ flags: 'A', heard: 11 });
+        server({ flags: 'FA', heard: 11, data: 3 });
+        assert.deepEqual(left(), endpoints);
+        client({ flags: 'A', sent: 11, heard: 4 });
+        assert.deepEqual(left(), []);
+      });
 
-    it('is none that acknowledges only what came before the FIN', () => {
-      client({ flags: 'FA' });
-      server({ flags: 'FA', heard: 1, data: 100 });
-      client({ flags: 'A', sent: 1, heard: 50 });
-      client({ flags: 'A', sent: 1, heard: 100 });
-      assert.deepEqual(left(), [11, 12]);
-      client({ flags: 'A', sent: 1, heard: 101 });
-      assert.deepEqual(left(), []);
-    });
+      it('is none that acknowledges only what came before the FIN', () => {
+        client({ flags: 'FA' });
+        server({ flags: 'FA', heard: 1, data: 100 });
+        client({ flags: 'A', sent: 1, heard: 50 });
+        client({ flags: 'A', sent: 1, heard: 100 });
+        assert.deepEqual(left(), endpoints);
+        client({ flags: 'A', sent: 1, heard: 101 });
+        assert.deepEqual(left(), []);
+      });
 
-    it('is the second of two acknowledgements where both close at once', () => {
-      client({ flags: 'FA' });
-      server({ flags: 'FA' });
-      client({ flags: 'A', sent: 1, heard: 1 });
-      assert.deepEqual(left(), [11, 12]);
-      assert.equal(server({ flags: 'A', sent: 1, heard: 1 }).verdict, 'redirect');
-      assert.deepEqual(left(), []);
-    });
+      it('is the second of two acknowledgements where both close at once', () => {
+        client({ flags: 'FA' });
+        server({ flags: 'FA' });
+        client({ flags: 'A', sent: 1, heard: 1 });
+        assert.deepEqual(left(), endpoints);
+        assert.equal(server({ flags: 'A', sent: 1, heard: 1 }).verdict, 'redirect');
+        assert.deepEqual(left(), []);
+      });
 
-    it('is found behind padding of the frame as well', () => {
-      const padded = Buffer.concat([ip.sent(node().a, 'b', toServer({ flags: 'FA' })), Buffer.alloc(6)]);
-      node().from(node().a, padded);
-      server({ flags: 'FA', heard: 1 });
-      client({ flags: 'A', sent: 1, heard: 1 });
-      assert.deepEqual(left(), []);
-    });
+      it('is found behind padding of the frame as well', () => {
+        const padded = Buffer.concat([ip.sent(node().a, 'b', toServer({ flags: 'FA' })), Buffer.alloc(6)]);
+        node().from(node().a, padded);
+        server({ flags: 'FA', heard: 1 });
+        client({ flags: 'A', sent: 1, heard: 1 });
+        assert.deepEqual(left(), []);
+      });
 
-    it('is not yet while one side goes on to send', () => {
-      client({ flags: 'FA' });
-      for (const sent of [0, 1000]) {
-        server({ flags: 'A', sent, heard: 1, data: 1000 });
-        client({ flags: 'A', sent: 1, heard: sent + 1000 });
-      }
-      assert.deepEqual(left(), [11, 12]);
+      it('is not yet while one side goes on to send', () => {
+        client({ flags: 'FA' });
+        for (const sent of [0, 1000]) {
+          server({ flags: 'A', sent, heard: 1, data: 1000 });
+          client({ flags: 'A', sent: 1, heard: sent + 1000 });
+        }
+        assert.deepEqual(left(), endpoints);
+      });
     });
-  });
 
   describe('with another node', () => {
     const send = (one: Segment) => node().from(node().a, ip.sent(node().a, 'remote', toServer(one)));

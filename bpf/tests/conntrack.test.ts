@@ -80,6 +80,7 @@ forFamilies('connections', TestNode.open, (ip, node) => {
   });
 
   it('a reset closes', () => {
+    onlyClients();
     handshake();
     reply('R');
     assert.equal(connection(11).state, ConntrackState.closing);
@@ -109,6 +110,7 @@ forFamilies('connections', TestNode.open, (ip, node) => {
   });
 
   it('packets and bytes are counted for each direction, segments as they will be cut', () => {
+    onlyClients();
     handshake();
     const { a } = node();
     const packet = ip.sent(a, 'b', tcp({ source: 40000, destination: 80, flags: 'A', data: Buffer.alloc(3000) }));

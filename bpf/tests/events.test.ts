@@ -22,9 +22,9 @@ forFamilies('events', TestNode.open, (ip, node) => {
     const { a } = node();
     return node().from(a, ip.sent(a, 'b', tcp({ source: 40000, destination, flags }))).events;
   };
-  const reply = (flags: string) => {
+  const reply = (flags: string, source = 80) => {
     const { b } = node();
-    return node().from(b, ip.sent(b, 'a', tcp({ source: 80, destination: 40000, flags }))).events;
+    return node().from(b, ip.sent(b, 'a', tcp({ source, destination: 40000, flags }))).events;
   };
   const brief = (events: readonly Event[]) =>
     events.map(({ type, reason, endpoint, rule }) => [type, reason, endpoint, rule]);
@@ -86,7 +86,7 @@ forFamilies('events', TestNode.open, (ip, node) => {
     assert.deepEqual(request(), []);
     node().enforce(node().b, [{ identity: identities.a, protocol: 6, port: 81, rule: 7 }]);
     assert.deepEqual(brief(request('S', 81)), [[policyVerdict, TraceReason.new, 12, 7]]);
-    assert.deepEqual(reply('FA'), []);
+    assert.deepEqual(reply('FA', 81), []);
   });
 
   it('a drop names reason, place and rule', () => {

@@ -16,28 +16,6 @@ forFamilies('pod to pod on one node', TestNode.open, (ip, node) => {
     assert.deepEqual(result.packet.subarray(14), ip.sent(a, 'b', open()).subarray(14), 'and nothing else changed');
   });
 
-  it('each endpoint has the connection, from its own side', () => {
-    const { a, maps } = node();
-    node().from(a, ip.sent(a, 'b', open()));
-    const map = ip.family === 4 ? maps.conntrack4 : maps.conntrack6;
-    const entries = [...map.entries()].sort(([x], [y]) => x.endpoint - y.endpoint);
-    assert.deepEqual(
-      entries.map(([key, value]) => [
-        key.endpoint,
-        key.localPort,
-        key.peerPort,
-        key.protocol,
-        value.direction,
-        value.peerIdentity,
-      ]),
-      [
-        [11, 40000, 80, 6, 1, identities.b],
-        [12, 80, 40000, 6, 0, identities.a],
-      ],
-    );
-    assert.deepEqual(entries[0]?.[1].packets, [1, 0]);
-  });
-
   it('is denied where nothing allows it', () => {
     const { a, b } = node();
     node().enforce(b, []);

@@ -74,7 +74,7 @@ forFamilies('Services of the stack', TestNode.open, (ip, node) => {
     assert.equal(node().to(b, ip.arriving('a', 'b', request())).verdict, 'pass');
     assert.equal(
       node().from(b, ip.sent(b, 'a', reply())).reason,
-      'unsolicitedReply',
+      'policyDenied',
       'fast: the receiver is asked at once',
     );
     node().enforce(b, [{ identity: 0 }], both, 2);
