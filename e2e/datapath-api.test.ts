@@ -45,6 +45,8 @@ describe('a node with a datapath, asked', () => {
     assert.equal(await client.traffic.tcp(server.ipv4, 8080), 'ok');
     assert.equal(await client.traffic.tcp(server.ipv6, 8080), 'ok');
     assert.equal(await client.traffic.tcp(server.ipv4, 9999, 300), 'timeout');
+    // Connections that ended are forgotten; this one waits for an answer.
+    await server.traffic.udp(client.ipv4, 5000, { wait: 10 });
   });
   after(async () => {
     await echo?.stop();
