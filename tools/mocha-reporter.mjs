@@ -1,7 +1,8 @@
 // A mocha reporter for tools/test.mjs: prints as mocha's own `spec` (or `dot`, reporterOption style=dot) does, lists every
-// skip with its reason and the slowest tests, and keeps the counts in the file that reporterOption `counts` names: also the
-// test that runs, so that a suite that never ends can be told by name. A test that skips itself says why first:
-// `this.test.skipReason = 'no BPF on this kernel'; this.skip();`.
+// skip with its reason and the slowest tests, and keeps the counts in the file that reporterOption `counts` names: also what
+// failed and the test that runs, so that a suite that never ends can be told by name. A failure is told in full where it
+// happens: mocha's own list comes after the last test, which a suite that is ended never reaches. A test that skips itself
+// says why first: `this.test.skipReason = 'no BPF on this kernel'; this.skip();`.
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 
@@ -9,12 +10,15 @@ const { EVENT_HOOK_BEGIN, EVENT_RUN_END, EVENT_TEST_BEGIN, EVENT_TEST_FAIL, EVEN
   Mocha.Runner.constants;
 
 const slowestShown = 5;
+const reasonLines = 8;
+const reasonLength = 400;
+const accountLength = 8000;
 
 export default class CountingReporter {
   constructor(runner, options) {
     const { style, counts } = options.reporterOptions;
     const inner = style === 'dot' ? Mocha.reporters.Dot : Mocha.reporters.Spec;
-    const result = { passed: 0, failed: 0, skipped: [], running: '' };
+    const result = { passed: 0, failed: [], skipped: [], running: '' };
     const slowest = [];
     const begin = (runnable) => {
       result.running = runnable.fullTitle();
@@ -30,7 +34,14 @@ export default class CountingReporter {
       slowest.push({ title: test.fullTitle(), duration: test.duration ?? 0 });
       slowest.sort((a, b) => b.duration - a.duration).splice(slowestShown);
     });
-    runner.on(EVENT_TEST_FAIL, () => result.failed++);
+    runner.on(EVENT_TEST_FAIL, (test, error) => {
+      const title = test.fullTitle();
+      const reason = String(error?.message ?? error).trim();
+      result.failed.push({ title, reason: firstLines(reason) });
+      // Synchronously, so that it is there whatever happens next.
+      writeFileSync(counts, JSON.stringify(result));
+      console.log(`  failed: ${title}: ${String(error?.stack ?? reason).slice(0, accountLength)}`);
+    });
     runner.on(EVENT_TEST_PENDING, (test) =>
       result.skipped.push({ title: test.fullTitle(), reason: test.skipReason ?? '' }),
     );
@@ -43,4 +54,9 @@ export default class CountingReporter {
       writeFileSync(counts, JSON.stringify({ ...result, running: '' }));
     });
   }
+}
+
+/** What a summary shows of an error: whole objects that differ are in the full account. */
+function firstLines(text) {
+  return text.split('\n').filter(Boolean).slice(0, reasonLines).join(' ').slice(0, reasonLength);
 }

@@ -1,6 +1,6 @@
 // Every test there is, in order: lint, type check, fast tests, the testbed's programs, end-to-end tests. Later suites run even when an earlier one
 // failed. A suite that dies, or does not end in its time, is one failure more. A skip that tools/allowed-skips.txt does not list is a failure.
-// Ends with `N passed, N failed, N skipped`, which is also left in .cache/test-summary for .ci/run.
+// Ends with what failed, one line each, and `N passed, N failed, N skipped`, which is also left in .cache/test-summary for .ci/run.
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
 mkdirSync('.cache', { recursive: true });
-const total = { passed: 0, failed: 0, skipped: 0 };
+const total = { passed: 0, skipped: 0 };
+/** A line for each failure. */
+const failures = [];
 const allowed = readFileSync('tools/allowed-skips.txt', 'utf8')
   .split('\n')
   .map((line) => line.replace(/#.*/, '').trim())
@@ -17,16 +19,16 @@ const allowed = readFileSync('tools/allowed-skips.txt', 'utf8')
 
 command('lint', [join('node_modules/@biomejs/biome/bin/biome'), 'check', '--diagnostic-level=error', '.']);
 command('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
-// Limits are for hangs: several times what a slow machine with two cores needs. Minutes.
+// Limits are for hangs: more than a slow machine with two cores needs (a fast one: 2 and 23). Minutes.
 mochaSuite('fast tests', '.mocharc.json', 'src/**/*.test.ts', 'dot', 10);
 // Ten minutes on a machine that has not done it before, seconds on others.
 command('programs of the testbed', ['e2e/cluster/main.ts', 'build'], 30);
-mochaSuite('end-to-end tests', 'e2e/.mocharc.json', 'e2e/**/*.test.ts', 'spec', 40);
+mochaSuite('end-to-end tests', 'e2e/.mocharc.json', 'e2e/**/*.test.ts', 'spec', 50);
 
-const summary = `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`;
+const summary = `${total.passed} passed, ${failures.length} failed, ${total.skipped} skipped`;
 writeFileSync('.cache/test-summary', `${summary}\n`);
-console.log(`\n${summary}`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+console.log(`\n${failures.map((line) => `failed: ${line}\n`).join('')}${summary}`);
+process.exitCode = failures.length === 0 ? 0 : 1;
 
 /** A step that either passes or fails as one. */
 function command(title, args, minutes = 5) {
@@ -36,7 +38,8 @@ function command(title, args, minutes = 5) {
     timeout: minutes * 60_000,
     killSignal: 'SIGKILL',
   });
-  total[status === 0 ? 'passed' : 'failed']++;
+  if (status === 0) total.passed++;
+  else failures.push(title);
   end(title, started, status === 0 ? 'passed' : 'FAILED');
 }
 
@@ -56,26 +59,24 @@ function mochaSuite(title, config, files, style, minutes) {
     // What it started ends with it, however it ends: the kernel sees to Envoy, and a closed channel to the rest.
     { stdio: 'inherit', timeout: minutes * 60_000, killSignal: 'SIGKILL' },
   );
-  const result = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : { passed: 0, failed: 0, skipped: [] };
+  const result = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : { passed: 0, failed: [], skipped: [] };
   rmSync(counts, { force: true });
+  const failed = result.failed.map(({ title: name, reason }) => `${name}: ${reason}`);
   if (result.running) {
     const why = error?.code === 'ETIMEDOUT' ? `did not end within ${minutes} minutes` : `ended by ${signal ?? status}`;
-    console.log(`\n${title}: ${why}, in: ${result.running}`);
-    result.failed++;
+    failed.push(`${title} ${why}, in: ${result.running}`);
   }
-  // Mocha exits with the number of failures: any other failure (a hook, a crash after the end) must not pass unseen.
-  if (status !== 0 && result.failed === 0) result.failed = 1;
-  const unexpected = result.skipped.filter(
-    ({ title: name, reason }) => !reason || !allowed.includes(`${name}: ${reason}`),
-  );
-  for (const { title: name } of unexpected) console.log(`unexpected skip: ${name}`);
+  // Mocha exits with the number of failures: any other failure (a crash after the end) must not pass unseen.
+  if (status !== 0 && failed.length === 0) failed.push(`${title}: mocha ended by ${signal ?? status}`);
+  for (const { title: name, reason } of result.skipped)
+    if (!reason || !allowed.includes(`${name}: ${reason}`)) failed.push(`unexpected skip: ${name}`);
+  failures.push(...failed);
   total.passed += result.passed;
-  total.failed += result.failed + unexpected.length;
   total.skipped += result.skipped.length;
   end(
     title,
     started,
-    `${result.passed} passed, ${result.failed} failed, ${result.skipped.length} skipped${signal ? `, ended by ${signal}` : ''}`,
+    `${result.passed} passed, ${failed.length} failed, ${result.skipped.length} skipped${signal ? `, ended by ${signal}` : ''}`,
   );
 }
 
