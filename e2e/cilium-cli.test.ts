@@ -94,10 +94,10 @@ describe('Cilium’s own command line, asking a node', () => {
       labels: [{ key: 'name', value: name }],
     });
     writeFileSync(file, JSON.stringify([closed('one'), closed('two')]));
-    const live = await client!.traffic.live(server!.ipv4, 8080, 300);
+    const live = await client!.traffic.live(server!.ipv4, 8080);
     assert.equal(await live.exchange(), 'ok');
     assert.match(await ask('policy', 'import', file), /^Revision: \d+\n$/);
-    assert.equal(await live.exchange(), 'timeout');
+    assert.equal(await live.exchange(300), 'timeout');
     await live.close();
     assert.match(
       await ask('policy', 'get', 'name=two'),

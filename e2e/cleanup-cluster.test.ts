@@ -19,8 +19,7 @@ import { until } from './support/until.ts';
 
 const nodes = ['node-1', 'node-2'] as const;
 
-describe('a datapath that is installed beside another network of pods, and goes', function () {
-  this.timeout(10 * 60_000);
+describe('a datapath that is installed beside another network of pods, and goes', () => {
   const cluster = useCluster({ nodes: 2, dns: false });
   let before: unknown;
 

@@ -88,8 +88,7 @@ interface Listed {
   }[];
 }
 
-describe('sluice agent in a cluster of two nodes', function () {
-  this.timeout(180_000);
+describe('sluice agent in a cluster of two nodes', () => {
   const cluster = useCluster({ name: 'test-agent', subnet: '10.94.0', lbPool: '10.94.200.0/24' });
   let rig: ClusterRig;
   let gateway: string;
@@ -110,15 +109,15 @@ describe('sluice agent in a cluster of two nodes', function () {
     );
     return found;
   };
-  const status = async (address: string, host: string): Promise<number> => {
+  const status = async (address: string, host: string, timeout = 10_000): Promise<number> => {
     try {
-      return (await rig.fetch(`http://${address}/`, { headers: { host }, timeout: 2000 })).status;
+      return (await rig.fetch(`http://${address}/`, { headers: { host }, timeout })).status;
     } catch {
       return 0;
     }
   };
   const served = (address: string, host: string, wanted = 200) =>
-    until(`${host} on ${address}: ${wanted}`, async () => (await status(address, host)) === wanted, 60_000);
+    until(`${host} on ${address}: ${wanted}`, async () => (await status(address, host, 2000)) === wanted);
   const localTo = async (node: Member): Promise<string> =>
     rig.exec(node, 'ip', '-4', '-brief', 'address', 'show', 'dev', 'lo');
   const pods = async (): Promise<Listed['items']> => {
@@ -149,7 +148,7 @@ describe('sluice agent in a cluster of two nodes', function () {
   const ready = async () => {
     for (const node of nodes) {
       const ask = () => rig.exec(node, 'curl', '-fsm', '2', 'http://127.0.0.1:9964/readyz').catch(() => '');
-      await until(`the agent of ${node} is ready`, async () => (await ask()).includes('ok'), 120_000);
+      await until(`the agent of ${node} is ready`, async () => (await ask()).includes('ok'), 300_000);
     }
   };
   const sluice = async (node: Member, ...args: string[]): Promise<string> => {
@@ -157,8 +156,7 @@ describe('sluice agent in a cluster of two nodes', function () {
     return rig.kubectl('-n', 'kube-system', 'exec', pod.metadata.name, '-c', 'agent', '--', 'sluice', ...args);
   };
 
-  before('Sluice installed', async function () {
-    this.timeout(600_000);
+  before('Sluice installed', async () => {
     rig = cluster();
     const { settings, kubeconfig, kube, binaries, load } = rig;
     await installSluice(
@@ -256,7 +254,7 @@ describe('sluice agent in a cluster of two nodes', function () {
         () => true,
         () => false,
       );
-    await until('the API server answers', applied, 120_000);
+    await until('the API server answers', applied, 300_000);
     await served(gateway, 'after.test');
     const results = await Promise.all(probers.map((prober) => prober.stop()));
     assert.deepEqual(

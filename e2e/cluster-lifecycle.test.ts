@@ -70,8 +70,7 @@ function ofProcess(pid: string, file: 'cmdline' | 'cgroup'): string {
 
 const commandLine = (pid: string): string => ofProcess(pid, 'cmdline');
 
-describe('the testbed’s life', function () {
-  this.timeout(180_000);
+describe('the testbed’s life', () => {
   let dir: string;
   let clean: ReturnType<typeof machine>;
 

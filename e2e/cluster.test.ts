@@ -69,8 +69,7 @@ interface Said {
   readonly path: string;
 }
 
-describe('the testbed: Kubernetes with two nodes', function () {
-  this.timeout(120_000);
+describe('the testbed: Kubernetes with two nodes', () => {
   const cluster = useCluster({ nodes: 2, ipv6: true });
   let rig: ClusterRig;
   let pods: Pod[];

@@ -29,7 +29,7 @@ async function enforces(rig: DatapathRig, node: LabNode, client: Reached, server
   const echo = await to.serve(8080);
   try {
     for (const address of server.addresses) {
-      await until(`the pod to be reached by ${address}`, async () => (await from.tcp(address, 8080)) === 'ok');
+      await until(`the pod to be reached by ${address}`, async () => (await from.tcp(address, 8080, 700)) === 'ok');
       assert.equal(await from.ping(address), 'ok');
       assert.equal(await node.traffic.tcp(address, 8080), 'ok');
     }
@@ -54,8 +54,7 @@ async function isOpen(client: Reached, { addresses }: Reached): Promise<boolean>
   return outcomes.every((outcome) => outcome !== 'timeout');
 }
 
-describe('Sluice behind a plugin with a routed veth for each pod (ptp), by libcni', function () {
-  this.timeout(180_000);
+describe('Sluice behind a plugin with a routed veth for each pod (ptp), by libcni', () => {
   const subnets = ['10.9.0.0/24', 'fd09::/64'];
   const theirs = {
     ...{ cniVersion: '1.0.0', name: 'theirs' },
@@ -286,8 +285,7 @@ const azureBridge: Shape = {
 };
 
 for (const shape of [aws(4), aws(6), awsWithEgress, azureTransparent, azureBridge])
-  describe(`Sluice behind what leaves things as ${shape.what} does`, function () {
-    this.timeout(120_000);
+  describe(`Sluice behind what leaves things as ${shape.what} does`, () => {
     let rig: DatapathRig;
     let node: LabNode;
 

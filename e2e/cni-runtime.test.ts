@@ -16,8 +16,7 @@ function succeeded(answer: RuntimeAnswer): RuntimeAnswer {
   return answer;
 }
 
-describe('libcni, as container runtimes call plugins', function () {
-  this.timeout(120_000);
+describe('libcni, as container runtimes call plugins', () => {
   let started: CniNode;
   let [rig, node]: [DatapathRig?, LabNode?] = [];
 
@@ -45,8 +44,7 @@ describe('libcni, as container runtimes call plugins', function () {
   });
 });
 
-describe('libcni, and Sluice at the end of another plugin’s chain', function () {
-  this.timeout(120_000);
+describe('libcni, and Sluice at the end of another plugin’s chain', () => {
   const theirs = {
     ...{ cniVersion: '1.0.0', name: 'theirs' },
     plugins: [

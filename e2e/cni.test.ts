@@ -19,8 +19,7 @@ const podRoutes = (node: LabNode) =>
       .map(({ dst }) => dst),
   );
 
-describe('the CNI plugin and a node’s agent', function () {
-  this.timeout(60_000);
+describe('the CNI plugin and a node’s agent', () => {
   let rig: DatapathRig;
   let node: LabNode;
   const made: Pick<LabPod, 'containerId' | 'netns' | 'name' | 'namespace'>[] = [];

@@ -18,8 +18,7 @@ const rule = {
   ],
 };
 
-describe('endpoints that a third party makes through the API', function () {
-  this.timeout(120_000);
+describe('endpoints that a third party makes through the API', () => {
   let rig: DatapathRig;
   let node: LabNode;
   let [friend, other]: LabPod[] = [];

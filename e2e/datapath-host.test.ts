@@ -85,7 +85,7 @@ describe('policies of nodes, and how policies are enforced', () => {
     assert.deepEqual([live.opened, await live.exchange()], ['ok', 'ok']);
     await rig.nodes[0]!.kill();
     await rig.nodes[0]!.start();
-    assert.equal(await live.exchange(), 'timeout', 'what only audit mode let in is judged again');
+    assert.equal(await live.exchange(300), 'timeout', 'what only audit mode let in is judged again');
     await live.close();
     const open = await rig.nodes[0]!.addPod('open', { labels: { app: 'open' } });
     programs.push(await open.traffic.serve(8080));

@@ -27,7 +27,7 @@ describe('namespaces and traffic without a datapath', () => {
       const live = await from.live('192.0.2.2', 8080);
       assert.deepEqual([live.opened, await live.exchange(), await live.exchange()], ['ok', 'ok', 'ok']);
       b.ip('link', 'set', 'eth0', 'down');
-      assert.equal(await live.exchange(), 'timeout');
+      assert.equal(await live.exchange(300), 'timeout');
       b.ip('link', 'set', 'eth0', 'up');
       await live.close();
       const { done, failed } = await from.rate('rr', '192.0.2.2', 8080, 0.2, 2);

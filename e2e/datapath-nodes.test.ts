@@ -83,7 +83,7 @@ for (const routing of ['direct', 'vxlan'] as const) {
         await until('its address to be known', async () => (await client!.traffic.ping(gone.ipv4, 300)) === 'ok');
         await rig.nodes[1]!.deletePod(gone);
         for (const address of [gone.ipv4, gone.ipv6])
-          assert.equal(await client!.traffic.tcp(address, 8080, 2000), 'unreachable', address);
+          assert.equal(await client!.traffic.tcp(address, 8080), 'unreachable', address);
       });
 
       if (routing === 'direct')

@@ -68,7 +68,7 @@ describe('two pods of one node, added by the CNI plugin', () => {
       assert.equal(await rig.nodes[0]!.traffic.tcp(address, 9090), 'ok', address);
     }
     for (const one of live) {
-      assert.equal(await one.exchange(), 'timeout');
+      assert.equal(await one.exchange(300), 'timeout');
       await one.close();
     }
   });

@@ -31,7 +31,7 @@ endpoints: [{addresses: [127.0.0.1], conditions: {ready: true}}]
 
 /** Waits until a condition holds; the reason why not is what a timeout shows. */
 async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (!(await holds())) {
     assert.ok(Date.now() < end, what);
     await delay(20);

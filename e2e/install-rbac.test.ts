@@ -112,8 +112,7 @@ const datapathValues = [
 ];
 
 for (const mode of ['none', 'ebpf'])
-  describe(`permissions, with datapath.mode=${mode}`, function () {
-    this.timeout(10 * 60_000);
+  describe(`permissions, with datapath.mode=${mode}`, () => {
     const cluster = useCluster({ nodes: 2, ...(mode === 'none' ? {} : { cni: 'none', dns: false }) });
     let dir: ReturnType<typeof temporaryDir>;
 

@@ -15,9 +15,8 @@ import { until } from './support/until.ts';
 const namespace = 'kube-system';
 const names = crds.map(({ plural }) => `${plural}.cilium.io`).sort();
 
-describe('installation', function () {
+describe('installation', () => {
   // Pods start on a machine that does a lot else; the first time Helm is built.
-  this.timeout(10 * 60_000);
   const cluster = useCluster({ nodes: 2 });
   let dir: ReturnType<typeof temporaryDir>;
   let env: NodeJS.ProcessEnv;

@@ -20,8 +20,7 @@ const families = (cidrs: readonly string[]) => [
   cidrs.filter((cidr) => cidr.includes(':')),
 ];
 
-describe('a cluster whose operator gives Pod CIDRs out by demand', function () {
-  this.timeout(10 * 60_000);
+describe('a cluster whose operator gives Pod CIDRs out by demand', () => {
   const cluster = useCluster({ nodes: 2, cni: 'none', dns: false, ipv6: true });
 
   const pool = [

@@ -151,8 +151,7 @@ spec:
   },
 ];
 
-describe('sluice run: bad input', function () {
-  this.timeout(60_000);
+describe('sluice run: bad input', () => {
   let node: NodeRig;
   let backend: { server: Server; port: number };
   let prober: Prober;

@@ -9,8 +9,7 @@ import { freePort, startBackend } from './support/proxy-rig.ts';
 import { until } from './support/until.ts';
 import { ask, certificate } from './support/xds-rig.ts';
 
-describe('sluice run: crashes', function () {
-  this.timeout(60_000);
+describe('sluice run: crashes', () => {
   let node: NodeRig;
   let backend: { server: Server; port: number };
   let gatewayPort: number;

@@ -50,8 +50,7 @@ async function grpcBackend(methods: readonly string[]): Promise<GrpcEcho> {
   return { port, stop: () => server.forceShutdown() };
 }
 
-describe("sluice run: Cilium's own examples", function () {
-  this.timeout(60_000);
+describe("sluice run: Cilium's own examples", () => {
   const echoes = new Map<string, { server: Server; port: number }>();
   let grpc: GrpcEcho;
   const seen: Seen[] = [];

@@ -32,8 +32,7 @@ function smallDisk(path: string): Disposable & { fill(): void; free(): void } {
   };
 }
 
-describe('sluice run: a full disk', function () {
-  this.timeout(60_000);
+describe('sluice run: a full disk', () => {
   const dir = temporaryDir();
   let backend: { server: Server; port: number };
 

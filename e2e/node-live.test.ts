@@ -9,8 +9,7 @@ import { startProber } from './support/prober.ts';
 import { freePort, startBackend } from './support/proxy-rig.ts';
 import { until } from './support/until.ts';
 
-describe('sluice run: live changes under requests', function () {
-  this.timeout(60_000);
+describe('sluice run: live changes under requests', () => {
   let node: NodeRig;
   const backends: { server: Server; port: number }[] = [];
 

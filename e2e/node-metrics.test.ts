@@ -7,8 +7,7 @@ import { type NodeRig, startNodeRig } from './support/node-rig.ts';
 import { freePort, startBackend, temporaryDir } from './support/proxy-rig.ts';
 import { startSluice } from './support/sluice-cli.ts';
 
-describe('sluice run: metrics and what listens', function () {
-  this.timeout(60_000);
+describe('sluice run: metrics and what listens', () => {
   let node: NodeRig;
   let backend: { server: Server; port: number };
 

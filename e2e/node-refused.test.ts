@@ -17,8 +17,7 @@ interface Condition {
   readonly message: string;
 }
 
-describe('sluice run: what Envoy refuses at run time', function () {
-  this.timeout(60_000);
+describe('sluice run: what Envoy refuses at run time', () => {
   let node: NodeRig;
   let backend: { server: Server; port: number };
   let prober: Prober;

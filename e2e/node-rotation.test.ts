@@ -11,8 +11,7 @@ import { startBackend } from './support/proxy-rig.ts';
 import { until } from './support/until.ts';
 import { ask, type Certificate, certificate } from './support/xds-rig.ts';
 
-describe('sluice run: a Secret rotates', function () {
-  this.timeout(60_000);
+describe('sluice run: a Secret rotates', () => {
   let node: NodeRig;
   let backend: { server: Server; port: number };
 

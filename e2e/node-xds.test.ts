@@ -15,8 +15,7 @@ import { freePort, startBackend, temporaryDir } from './support/proxy-rig.ts';
 import { until } from './support/until.ts';
 import { ask, type Certificate, certificate } from './support/xds-rig.ts';
 
-describe('sluice run: xDS for other Envoys, and who gets at it', function () {
-  this.timeout(60_000);
+describe('sluice run: xDS for other Envoys, and who gets at it', () => {
   const pki = temporaryDir();
   const at = (name: string) => join(pki.path, name);
   let node: NodeRig;

@@ -69,7 +69,7 @@ class Agent {
       path: this.#path,
       bootId: 'boot',
       log,
-      patience: 20_000,
+      patience: 60_000,
     });
     ipam.observe(() => {
       this.#writing = this.#writing.then(() => this.#report(ipam)).catch(() => {});
@@ -96,8 +96,7 @@ class Agent {
   }
 }
 
-describe('what the operator does for the datapath, on a real API server', function () {
-  this.timeout(180_000);
+describe('what the operator does for the datapath, on a real API server', () => {
   const cluster = useCluster({ name: 'datapath-operator', nodes: 1, dns: false, proxy: 'none', cni: 'none' });
   const running: Operator[] = [];
   const agents: Agent[] = [];

@@ -53,8 +53,7 @@ metadata: {name: web}
 spec: {ports: [{port: 80}], selector: {app: web}}
 `;
 
-describe('the operator on a real API server', function () {
-  this.timeout(180_000);
+describe('the operator on a real API server', () => {
   const cluster = useCluster({ name: 'operator', nodes: 1, dns: false, proxy: 'none' });
   const running: Operator[] = [];
   const start = async (identity: string, port: number, ...flags: string[]) => {

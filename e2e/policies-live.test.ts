@@ -43,7 +43,7 @@ for (const { title, args } of variants)
       const made: LiveConnection[] = [];
       for (const address of addresses) {
         await until(`${address} to be reached`, async () => {
-          const connection = await from.live(address, 8080);
+          const connection = await from.live(address, 8080, 700);
           open.push(connection);
           made.push(connection);
           if (connection.opened === 'ok') return true;
@@ -54,7 +54,9 @@ for (const { title, args } of variants)
       return made;
     }
     const all = async (connections: readonly LiveConnection[], wanted: string) =>
-      (await Promise.all(connections.map((one) => one.exchange()))).every((outcome) => outcome === wanted);
+      (await Promise.all(connections.map((one) => one.exchange(wanted === 'timeout' ? 700 : undefined)))).every(
+        (outcome) => outcome === wanted,
+      );
     const addressesOf = (name: string) => [pods.get(name)!.ipv4, pods.get(name)!.ipv6];
     const trafficOf = (name: string) => pods.get(name)!.traffic;
     const label = (name: string, labels: Record<string, string>) =>

@@ -133,7 +133,7 @@ describe('Envoy process', () => {
 
   it('starts, serves and answers on its admin socket', async () => {
     const started = performance.now();
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     console.log(`      start to ready: ${Math.round(performance.now() - started)} ms`);
     assert.deepEqual(ads.rejections, []);
     assert.equal(envoy.state, 'ready');
@@ -154,10 +154,10 @@ describe('Envoy process', () => {
   });
 
   it('is back after kill -9', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const [first, killed] = [envoy.pid!, performance.now()];
     const exited = once(envoy, 'exited');
-    const ready = once(envoy, 'ready', { signal: AbortSignal.timeout(10_000) });
+    const ready = once(envoy, 'ready', { signal: AbortSignal.timeout(60_000) });
     process.kill(first, 'SIGKILL');
     assert.equal((await exited)[0].signal, 'SIGKILL');
     await ready;
@@ -169,7 +169,7 @@ describe('Envoy process', () => {
   });
 
   it('finishes a request in flight when stopped, and takes no new connection', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const pid = envoy.pid!;
     const inFlight = fetchText(port, '/held');
     while (held.length === 0) await delay(5);
@@ -184,7 +184,7 @@ describe('Envoy process', () => {
   });
 
   it('waits for TCP connections when stopped, and not for idle keep-alive ones', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const agent = new Agent({ keepAlive: true });
     const idle = get({ host: '127.0.0.1', port, agent });
     const [answer] = (await once(idle, 'response')) as [IncomingMessage];
@@ -208,25 +208,25 @@ describe('Envoy process', () => {
   });
 
   it('goes on trying when it no longer starts, and says so', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const bootstrap = join(options.stateDir, 'bootstrap.json');
     const good = readFileSync(bootstrap, 'utf8');
     writeFileSync(bootstrap, '{"no_such_field": 1}');
-    const failing = once(envoy, 'failing', { signal: AbortSignal.timeout(10_000) });
+    const failing = once(envoy, 'failing', { signal: AbortSignal.timeout(60_000) });
     process.kill(envoy.pid!, 'SIGKILL');
     const [fault] = await failing;
     assert.equal(fault.code, 'ENVOY_START_FAILED');
     assert.match(fault.message, /no_such_field/);
-    const ready = once(envoy, 'ready', { signal: AbortSignal.timeout(10_000) });
+    const ready = once(envoy, 'ready', { signal: AbortSignal.timeout(60_000) });
     writeFileSync(bootstrap, good);
     await ready;
     assert.equal((await fetchText(port, '/')).status, 200);
   });
 
   it('stops while it waits for its next start', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     writeFileSync(join(options.stateDir, 'bootstrap.json'), '{');
-    const failing = once(envoy, 'failing', { signal: AbortSignal.timeout(10_000) });
+    const failing = once(envoy, 'failing', { signal: AbortSignal.timeout(60_000) });
     process.kill(envoy.pid!, 'SIGKILL');
     await failing;
     await envoy.stop();
@@ -235,7 +235,7 @@ describe('Envoy process', () => {
   });
 
   it('stops in bounded time with a request that never ends', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const pid = envoy.pid!;
     const inFlight = assert.rejects(fetchText(port, '/held'));
     while (held.length === 0) await delay(5);
@@ -245,7 +245,7 @@ describe('Envoy process', () => {
   });
 
   it('picks the route table by the hash of the host', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const label = fc.stringMatching(/^[a-zA-Z0-9]([a-zA-Z0-9-]{0,8}[a-zA-Z0-9])?$/);
     const host = fc.oneof(
       fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.')),
@@ -270,7 +270,7 @@ describe('Envoy process', () => {
       modulesDir: '/',
       bootstrap: { ...options.bootstrap, node: { id: '', cluster: '' } },
     });
-    await assert.rejects(broken.start(AbortSignal.timeout(30_000)), {
+    await assert.rejects(broken.start(AbortSignal.timeout(60_000)), {
       code: 'ENVOY_START_FAILED',
       message: /node.*id.*cluster/s,
     });
@@ -295,7 +295,7 @@ describe('Envoy process', () => {
   });
 
   it('refuses a state directory that another Envoy uses', async () => {
-    await envoy.start(AbortSignal.timeout(30_000));
+    await envoy.start(AbortSignal.timeout(60_000));
     const second = new Envoy(options);
     await assert.rejects(second.start(), { code: 'STATE_DIR_IN_USE' });
     assert.equal(await envoy.admin.ready(), true);
@@ -321,7 +321,7 @@ describe('Envoy process', () => {
     const pid = Number(line.toString());
     assert.ok(alive(pid));
     parent.kill('SIGKILL');
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 60_000;
     while (alive(pid) && performance.now() < deadline) await delay(5);
     assert.ok(!alive(pid));
   });

@@ -11,8 +11,7 @@ import { until } from './support/until.ts';
 
 const root = join(import.meta.dirname, '..');
 
-describe('tracing to a real OpenTelemetry Collector', function () {
-  this.timeout(120_000);
+describe('tracing to a real OpenTelemetry Collector', () => {
   let collector: Collector;
   let backend: { server: Server; port: number };
   let seen: IncomingMessage['headers'][] = [];

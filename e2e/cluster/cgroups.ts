@@ -106,7 +106,7 @@ export function testbedsWithCgroups(): string[] {
 export async function destroyCgroups(name: string): Promise<void> {
   const top = cgroupPath(unified(), name);
   if (existsSync(top)) writeFileSync(join(top, 'cgroup.kill'), '1');
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   for (const hierarchy of hierarchies()) {
     const dir = cgroupPath(hierarchy, name);
     while (!removeTree(dir)) {

@@ -177,14 +177,14 @@ async function ready(kube: KubeClient): Promise<void> {
       ask()
         .then(() => true)
         .catch(() => false),
-    120_000,
+    300_000,
   );
 }
 
 async function nodesReady(kube: KubeClient, settings: Settings): Promise<void> {
   await watchUntil(
     kube,
-    { path: '/api/v1/nodes', what: `${settings.nodes} nodes to be Ready`, timeout: 120_000 },
+    { path: '/api/v1/nodes', what: `${settings.nodes} nodes to be Ready`, timeout: 300_000 },
     (nodes) => nodes.filter((node) => isTrue(node, 'Ready')).length === settings.nodes,
   );
 }
@@ -200,7 +200,7 @@ async function accountsReady(kube: KubeClient): Promise<void> {
 
 async function dnsReady(kube: KubeClient): Promise<void> {
   const path = '/apis/apps/v1/namespaces/kube-system/deployments';
-  await watchUntil(kube, { path, what: 'CoreDNS to be available', timeout: 120_000 }, (deployments) =>
+  await watchUntil(kube, { path, what: 'CoreDNS to be available', timeout: 300_000 }, (deployments) =>
     deployments.some((deployment) => deployment.metadata?.name === 'coredns' && isTrue(deployment, 'Available')),
   );
 }

@@ -16,7 +16,7 @@ export interface Watching {
  */
 export async function watchUntil<T>(
   kube: KubeClient,
-  { path, query, what, timeout = 60_000 }: Watching,
+  { path, query, what, timeout = 120_000 }: Watching,
   fits: (objects: readonly RawObject[]) => T,
 ): Promise<NonNullable<T>> {
   const signal = AbortSignal.timeout(timeout);

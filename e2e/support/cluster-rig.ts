@@ -99,8 +99,7 @@ export function useCluster(options: ClusterOptions = {}): () => ClusterRig {
     this.timeout(firstStart);
     rig = await startCluster(options);
   });
-  after('testbed down', async function () {
-    this.timeout(60_000);
+  after('testbed down', async () => {
     await rig?.stop();
   });
   return () => {

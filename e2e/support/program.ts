@@ -45,7 +45,7 @@ export async function startProgram(
     await ended;
     clearTimeout(force);
   };
-  const { timeout = 30_000 } = options;
+  const { timeout = 60_000 } = options;
   const late = setTimeout(() => isReady.reject(new Error(`not ready within ${timeout / 1000} s`)), timeout);
   try {
     await Promise.race([isReady.promise, ended.then(() => Promise.reject(new Error('it ended')))]);

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits until `check` gives something true, and gives that; rejects after 20 s with what was waited for. */
+/** Waits until `check` gives something true, and gives that; rejects after a minute with what was waited for. */
 export async function until<T>(
   what: string | (() => string),
   check: () => Promise<T> | T,
-  timeout = 20_000,
+  timeout = 60_000,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + timeout;
   for (;;) {

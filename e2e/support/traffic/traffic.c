@@ -236,7 +236,7 @@ static int ping(const char *host, int ms) {
   return 0;
 }
 
-// A connection that stays open: each line on standard input is one exchange, told in one word.
+// A connection that stays open: each line on standard input is one exchange, told in one word. It says how many ms that may take.
 static int live(const char *host, const char *port, int ms) {
   struct sockaddr_storage to;
   socklen_t length = address(host, port, &to);
@@ -245,6 +245,7 @@ static int live(const char *host, const char *port, int ms) {
   fflush(stdout);
   char line[64];
   while (fgets(line, sizeof line, stdin)) {
+    if (fd >= 0) timeout_of(fd, atoi(line));
     puts(fd < 0 ? "reset" : word(exchange(fd, 64)));
     fflush(stdout);
   }
