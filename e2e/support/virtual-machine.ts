@@ -71,8 +71,7 @@ function initramfs({ kernel, modules, files, programs, libraries, script }: Gues
   for (const module of modules) put(join(kernel.modules, `${module}.ko`), `/modules/${module.split('/').at(-1)}.ko`);
   for (const file of files) {
     put(file, `/repo/${file}`);
-    if (file.endsWith('.ts'))
-      writeFileSync(join(root, 'repo', file), stripTypeScriptTypes(readFileSync(file, 'utf8')));
+    if (file.endsWith('.ts')) writeFileSync(join(root, 'repo', file), stripTypeScriptTypes(readFileSync(file, 'utf8')));
   }
   writeFileSync(join(root, 'plain-typescript.mjs'), plainTypeScript);
   const inserts = modules.map((module) => `busybox insmod /modules/${module.split('/').at(-1)}.ko`);

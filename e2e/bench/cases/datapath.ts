@@ -56,7 +56,7 @@ async function direct(context: BenchContext): Promise<Figure[]> {
     async () => (await a.traffic.udp(b.ipv4, 8080, { wait: 200 })) === 'timeout',
   );
   context.progress(`${identities} identities allowed`);
-  const [closed, without, nft] = await compare([near.ours, open, near.nft], rounds(context), seconds(context));
+  const [closed, without, nft] = await compare([near.ours, open, near.nft], rounds(context), seconds);
   const what = `pod to pod on one node, ${identities} identities allowed`;
   figures.push(...ratios(what, closed!, 'no policy', without!, 0.97));
   figures.push(...ratios(what, closed!, `nftables with a set of ${identities} addresses`, nft!, 1));
@@ -80,7 +80,7 @@ async function tunnel(context: BenchContext): Promise<Figure[]> {
 
 async function against(what: string, ours: Path, name: string, theirs: Path, context: BenchContext): Promise<Figure[]> {
   context.progress(`${what}, against ${name}`);
-  const [mine, other] = await compare([ours, theirs], rounds(context), seconds(context));
+  const [mine, other] = await compare([ours, theirs], rounds(context), seconds);
   return ratios(what, mine!, name, other!, 0.97);
 }
 
@@ -148,5 +148,4 @@ function filter(node: { run(command: string, ...args: string[]): string }, clien
 }
 
 const rounds = ({ quick }: BenchContext) => (quick ? 1 : 16);
-/** Short turns: what else the machine does hits all alike. */
-const seconds = (_context: BenchContext) => 0.4;
+const seconds = 0.8;

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import type { Netns } from '../../support/lab-network.ts';
 import { type Program, startProgram } from '../../support/program.ts';
 import { Traffic } from '../../support/traffic.ts';
+import { mean } from './statistics.ts';
 import { keepCpusAwake } from './wakeful-cpus.ts';
 
 /** From one pod to another. */
@@ -62,34 +63,45 @@ export async function serve({ from, to }: Path): Promise<() => Promise<void>> {
   };
 }
 
-/** So many rounds in which each path has its turn, so that what else the machine does hits all of them. */
+/** Turns of a path in a round, by kind. A stream needs a second to be one; short turns of the others hit upon the same moments of the machine. */
+const turns = { stream: 1, requests: 4, connections: 4 } as const;
+
+/** So many rounds in which each path has its turns, so that what else the machine does hits all of them. @param seconds of a path's turns in a round */
 export async function compare(paths: readonly Path[], rounds: number, seconds: number): Promise<Speed[]> {
   const none = (): Samples => ({ stream: [], requests: [], connections: [] });
   const all = paths.map((): Speed => ({ 'on one CPU': none(), 'a CPU each': none() }));
   const letCpusSleep = keepCpusAwake();
   try {
     for (let round = 0; round < rounds; round++)
-      // To and fro: whoever comes after another one would have what it leaves, such as ports that rest.
       for (const layout of Object.keys(layouts) as Layout[])
-        for (const [i, path] of round % 2 === 0 ? [...paths.entries()] : [...paths.entries()].reverse())
-          await measure(path, layouts[layout], seconds, all[i]![layout]);
+        for (const kind of Object.keys(turns) as (keyof Samples)[]) {
+          const rates = paths.map((): number[] => []);
+          for (let turn = 0; turn < turns[kind]; turn++)
+            // To and fro: whoever comes after another one would have what it leaves, such as ports that rest.
+            for (const [i, path] of (round + turn) % 2 === 0 ? [...paths.entries()] : [...paths.entries()].reverse())
+              rates[i]!.push(await measure(path, kind, layouts[layout], seconds / turns[kind]));
+          for (const [i, each] of rates.entries()) all[i]![layout][kind].push(mean(each));
+        }
   } finally {
     letCpusSleep();
   }
   return all;
 }
 
-async function measure({ from, to }: Path, clientCpu: number, seconds: number, samples: Samples): Promise<void> {
+/** @returns the rate, as `Samples` has it */
+async function measure({ from, to }: Path, kind: keyof Samples, clientCpu: number, seconds: number): Promise<number> {
+  if (kind !== 'stream') {
+    const traffic = new Traffic(from.netns.path, clientCpu);
+    const { done, seconds: took } = await traffic.rate(
+      kind === 'requests' ? 'rr' : 'crr-close',
+      to.ipv4,
+      echoPort,
+      seconds,
+    );
+    return done / took;
+  }
   const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-t', `${Math.ceil(seconds)}`, '-J', ...streamOptions);
   const { stdout } = await promisify(execFile)(...client, { maxBuffer: 16 << 20 });
   const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
-  samples.stream.push(end.sum_received.bits_per_second / 1e9);
-  const traffic = new Traffic(from.netns.path, clientCpu);
-  for (const [kind, rates] of [
-    ['rr', samples.requests],
-    ['crr-close', samples.connections],
-  ] as const) {
-    const { done, seconds: took } = await traffic.rate(kind, to.ipv4, echoPort, seconds);
-    rates.push(done / took);
-  }
+  return end.sum_received.bits_per_second / 1e9;
 }
