@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { placePlugin } from '../src/cni/place-plugin.ts';
 import { type DatapathRig, type LabNode, type LabPod, startDatapathRig } from './support/datapath-rig.ts';
@@ -11,13 +11,16 @@ describe('sluice cleanup', () => {
   let node: LabNode;
   let pod: LabPod;
   let dir: ReturnType<typeof temporaryDir>;
-  const confDir = () => join(dir.path, 'net.d');
+  /** Agents put their file right in it: each node has its own. */
+  const confDir = (name = 'node-0') => join(dir.path, name, 'net.d');
   const binDir = () => join(dir.path, 'bin');
 
   before(async () => {
     dir = temporaryDir();
-    mkdirSync(confDir());
-    rig = await startDatapathRig({ nodes: 2, args: ['--routing', 'vxlan', '--cni-conf-dir', confDir()] });
+    rig = await startDatapathRig({
+      nodes: 2,
+      args: (name) => ['--routing', 'vxlan', '--cni-conf-dir', confDir(name)],
+    });
     node = rig.nodes[0]!;
     pod = await node.addPod('web');
     await placePlugin(binDir());

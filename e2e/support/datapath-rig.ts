@@ -54,8 +54,8 @@ export interface PodOptions {
 
 export interface DatapathRigOptions {
   readonly nodes?: number;
-  /** Flags of every node. */
-  readonly args?: readonly string[];
+  /** Flags of every node; or those of the node of that name. */
+  readonly args?: readonly string[] | ((node: string) => readonly string[]);
   /** A fourth machine that is on the nodes' network and not of the cluster: 192.0.2.100, 2001:db8::100. */
   readonly outside?: boolean;
 }
@@ -149,7 +149,7 @@ export async function startDatapathRig(options: DatapathRigOptions = {}): Promis
           folder,
           shared,
           write,
-          args: options.args ?? [],
+          args: typeof options.args === 'function' ? options.args(`node-${i}`) : (options.args ?? []),
         }),
       );
     }
