@@ -129,7 +129,7 @@ static_resources:
                 fetchHost({ address: '127.0.0.1', port: node.ports.http }, 'plain.test'),
                 ask(node.ports.https, 'shop.test'),
               ]),
-              delay(300, undefined),
+              delay(1000, undefined),
             ]);
             return replies?.[0].status === 200 && replies[1].status === 200 && replies[1].certificate === 'shop.test';
           });

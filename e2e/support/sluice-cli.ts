@@ -68,7 +68,7 @@ export function startSluice(args: readonly string[], env: NodeJS.ProcessEnv = us
       for (;;) {
         const match = pattern.exec(texts.stdout) ?? pattern.exec(texts.stderr);
         if (match !== null) return match;
-        const late = delay(30_000, true, { ref: false });
+        const late = delay(60_000, true, { ref: false });
         const over = await Promise.race([changed.promise.then(() => false), exited.then(() => true), late]);
         if (over) throw new Error(`no ${pattern} from sluice:\n${texts.stdout}\n${texts.stderr}`);
       }
