@@ -147,5 +147,5 @@ function filter(node: { run(command: string, ...args: string[]): string }, clien
   node.run('nft', rules);
 }
 
-const rounds = ({ quick }: BenchContext) => (quick ? 1 : 16);
-const seconds = 0.8;
+const rounds = ({ quick }: BenchContext) => (quick ? 1 : 12);
+const seconds = 1;

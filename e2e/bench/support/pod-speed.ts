@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { Netns } from '../../support/lab-network.ts';
 import { type Program, startProgram } from '../../support/program.ts';
 import { Traffic } from '../../support/traffic.ts';
-import { mean } from './statistics.ts';
+import { median } from './statistics.ts';
 import { keepCpusAwake } from './wakeful-cpus.ts';
 
 /** From one pod to another. */
@@ -21,6 +21,7 @@ export interface Samples {
   /** Connections a second, one after the other, each with an exchange and closed in good order. */
   readonly connections: number[];
 }
+const kinds = ['stream', 'requests', 'connections'] as const;
 
 /**
  * Where client and server run: the scheduler's choice would decide about more than all that is compared here. On one CPU a rate is what
@@ -63,10 +64,15 @@ export async function serve({ from, to }: Path): Promise<() => Promise<void>> {
   };
 }
 
-/** Turns of a path in a round, by kind. A stream needs a second to be one; short turns of the others hit upon the same moments of the machine. */
-const turns = { stream: 1, requests: 4, connections: 4 } as const;
+/**
+ * Turns of a path in a round. Short ones, one path's right after the other's, hit upon the same moments of the machine, and those are what differs: one
+ * stream of a second has half or twice the rate of the next one on the same path.
+ */
+const turns = 5;
+/** What a stream carries in a turn. */
+const streamSize = '1G';
 
-/** So many rounds in which each path has its turns, so that what else the machine does hits all of them. @param seconds of a path's turns in a round */
+/** So many rounds in which each path has its turns, so that what else the machine does hits all of them. @param seconds of requests, and of connections, of a path in a round */
 export async function compare(paths: readonly Path[], rounds: number, seconds: number): Promise<Speed[]> {
   const none = (): Samples => ({ stream: [], requests: [], connections: [] });
   const all = paths.map((): Speed => ({ 'on one CPU': none(), 'a CPU each': none() }));
@@ -74,13 +80,13 @@ export async function compare(paths: readonly Path[], rounds: number, seconds: n
   try {
     for (let round = 0; round < rounds; round++)
       for (const layout of Object.keys(layouts) as Layout[])
-        for (const kind of Object.keys(turns) as (keyof Samples)[]) {
+        for (const kind of kinds) {
           const rates = paths.map((): number[] => []);
-          for (let turn = 0; turn < turns[kind]; turn++)
+          for (let turn = 0; turn < turns; turn++)
             // To and fro: whoever comes after another one would have what it leaves, such as ports that rest.
             for (const [i, path] of (round + turn) % 2 === 0 ? [...paths.entries()] : [...paths.entries()].reverse())
-              rates[i]!.push(await measure(path, kind, layouts[layout], seconds / turns[kind]));
-          for (const [i, each] of rates.entries()) all[i]![layout][kind].push(mean(each));
+              rates[i]!.push(await measure(path, kind, layouts[layout], seconds / turns));
+          for (const [i, each] of rates.entries()) all[i]![layout][kind].push(median(each));
         }
   } finally {
     letCpusSleep();
@@ -100,7 +106,7 @@ async function measure({ from, to }: Path, kind: keyof Samples, clientCpu: numbe
     );
     return done / took;
   }
-  const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-t', `${Math.ceil(seconds)}`, '-J', ...streamOptions);
+  const client = iperf(from.netns, clientCpu, '-c', to.ipv4, '-n', streamSize, '-J', ...streamOptions);
   const { stdout } = await promisify(execFile)(...client, { maxBuffer: 16 << 20 });
   const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
   return end.sum_received.bits_per_second / 1e9;

@@ -13,8 +13,3 @@ export function median(values: readonly number[]): number {
   if (upper === undefined) throw new RangeError('median of nothing');
   return sorted.length % 2 === 1 ? upper : (upper + sorted[middle - 1]!) / 2;
 }
-
-export function mean(values: readonly number[]): number {
-  if (values.length === 0) throw new RangeError('mean of nothing');
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
