@@ -33,7 +33,7 @@ static __always_inline int to_host(struct __sk_buff *ctx, struct packet *p, cons
 static __always_inline int to_local(struct __sk_buff *ctx, struct packet *p, const struct endpoint *from, const struct endpoint *to,
 				    const struct config *c)
 {
-	bool fast = c->flags & CONFIG_FAST_LOCAL && !((from->flags | to->flags) & ENDPOINT_CHAINED);
+	bool fast = is_past_stack(from, to, c);
 	bool sender_keeps = !fast || keeps_connections(from, to), receiver_keeps = !fast || keeps_connections(to, from);
 	int reason;
 

@@ -33,7 +33,7 @@ static __always_inline int identify_source(struct __sk_buff *ctx, struct packet 
 		if (from) {
 			p->source_identity = from->identity;
 			p->local_peer = from->id;
-			p->peer_keeps = !(c->flags & CONFIG_FAST_LOCAL) || (from->flags | to->flags) & ENDPOINT_CHAINED;
+			p->peer_keeps = !is_past_stack(from, to, c);
 		}
 		return 0;
 	}

@@ -199,7 +199,7 @@ describe('the testbed’s life', () => {
     processes(name, member).find((pid) => commandLine(`${pid}`).split(' ')[0]?.endsWith(program));
   it('says which component ended, and what it said last, instead of waiting for it', async () => {
     const starting = cluster('up', '--nodes', '1', '--no-dns');
-    const kubelet = await until('the kubelet', () => find('node-1', 'kubelet'), 60_000);
+    const kubelet = await until('the kubelet', () => find('node-1', 'kubelet'));
     process.kill(kubelet, 'SIGKILL');
     const { code, stderr } = await starting;
     assert.equal(code, 1);
@@ -215,7 +215,7 @@ describe('the testbed’s life', () => {
   const killedWhen = async (reached: () => unknown) => {
     const starter = start('up', '--nodes', '1', '--no-dns');
     const ended = once(starter, 'exit');
-    await until('the moment to kill the starter', reached, 60_000);
+    await until('the moment to kill the starter', reached);
     starter.kill('SIGKILL');
     assert.deepEqual(await ended, [null, 'SIGKILL']);
   };

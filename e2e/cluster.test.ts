@@ -252,14 +252,11 @@ describe('the testbed: Kubernetes with two nodes', () => {
     assert.equal(apiServer.pid(), undefined);
     await apiServer.start();
     const ready = () => rig.kube.request({ method: 'GET', path: '/readyz' });
-    await until(
-      'the API server to be ready',
-      () =>
-        ready().then(
-          () => true,
-          () => false,
-        ),
-      60_000,
+    await until('the API server to be ready', () =>
+      ready().then(
+        () => true,
+        () => false,
+      ),
     );
     assert.notEqual(apiServer.pid(), before);
     const { items } = await rig.kube.request<{ items: unknown[] }>({ method: 'GET', path: '/api/v1/nodes' });

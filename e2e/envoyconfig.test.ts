@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type RunningNode, startNode } from '../src/agent/node.ts';
 import { rig } from '../src/mesh/envoyconfig/testing/rig.ts';
 import { defaultMeshOptions } from '../src/mesh/model/index.ts';
 import { ask, echoBackend, type Seen } from './support/gateway-rig.ts';
 import { freePort, temporaryDir } from './support/proxy-rig.ts';
+import { until } from './support/until.ts';
 
 const examples = join(import.meta.dirname, '../../shared/inputs/cilium-examples/kubernetes/servicemesh/envoy');
 
@@ -27,15 +27,6 @@ ports: [{name: http, port: ${backend}, protocol: TCP}]
 endpoints: [{addresses: [127.0.0.1], conditions: {ready: true}}]
 ---
 `;
-}
-
-/** Waits until a condition holds; the reason why not is what a timeout shows. */
-async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const end = Date.now() + 60_000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < end, what);
-    await delay(20);
-  }
 }
 
 describe('CiliumEnvoyConfig in a real Envoy', () => {

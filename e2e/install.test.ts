@@ -183,14 +183,11 @@ describe('installation', () => {
       },
       { namespace: 'default' },
     );
-    await until(
-      'the Ingress to be served',
-      () =>
-        ask(address).then(
-          (status) => status === 200,
-          () => false,
-        ),
-      60_000,
+    await until('the Ingress to be served', () =>
+      ask(address).then(
+        (status) => status === 200,
+        () => false,
+      ),
     );
     const stop = new AbortController();
     const failed: string[] = [];

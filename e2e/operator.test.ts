@@ -252,14 +252,11 @@ spec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: web}}
     const server = component('kube-apiserver');
     await server.stop('SIGKILL');
     await server.start();
-    await until(
-      'the API server',
-      () =>
-        apply(route('after'), namespace).then(
-          () => true,
-          () => false,
-        ),
-      60_000,
+    await until('the API server', () =>
+      apply(route('after'), namespace).then(
+        () => true,
+        () => false,
+      ),
     );
     await waitFor('HTTPRoute', 'after', 'served', isServed, { namespace, timeout: 60_000 });
   });
@@ -275,14 +272,10 @@ spec: {type: LoadBalancer, ports: [{port: 80}], selector: {app: web}}
         .slice(before)
         .filter(({ verb }) => verb !== 'watch');
     };
-    const requests = await until(
-      'rest',
-      async () => {
-        const found = await rest();
-        return found.every(({ objectRef }) => objectRef?.resource === 'leases') ? found : undefined;
-      },
-      60_000,
-    );
+    const requests = await until('rest', async () => {
+      const found = await rest();
+      return found.every(({ objectRef }) => objectRef?.resource === 'leases') ? found : undefined;
+    });
     assert.ok(requests.every(({ verb }) => verb === 'update'));
   });
 });

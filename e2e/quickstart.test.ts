@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type PeerCertificate } from 'node:tls';
 import type { NodeStatus } from '../src/agent/node-status.ts';
 import { freePort, temporaryDir } from './support/proxy-rig.ts';
 import { descendants, outcome, root, type SluiceRun, sluice, startSluice, userEnv } from './support/sluice-cli.ts';
+import { until } from './support/until.ts';
 
 /** The quickstart as a user runs it, on ports that are free here. */
 describe('Quickstart', () => {
@@ -159,9 +159,9 @@ describe('Quickstart', () => {
       return stdout === '' ? '' : (JSON.parse(stdout) as { pod: string }).pod;
     };
     writeFileSync(file, route('docs'));
-    await waitUntil(async () => (await pod()) === 'default/docs-1');
+    await until('docs', async () => (await pod()) === 'default/docs-1');
     writeFileSync(file, route('catalog', 'eighty'));
-    await waitUntil(async () => (await status()).diagnostics.length > 0);
+    await until('a diagnostic', async () => (await status()).diagnostics.length > 0);
     const { code, stdout } = await outcome(sluice, ['status', '--state-dir', stateDir]);
     assert.equal(code, 1);
     assert.match(
@@ -170,8 +170,8 @@ describe('Quickstart', () => {
     );
     assert.equal(await pod(), 'default/docs-1');
     writeFileSync(file, route('catalog'));
-    await waitUntil(async () => (await pod()) === 'default/catalog-1');
-    await waitUntil(async () => (await status()).diagnostics.length === 0);
+    await until('the catalog', async () => (await pod()) === 'default/catalog-1');
+    await until('no diagnostic', async () => (await status()).diagnostics.length === 0);
   });
 
   it('refuses a second start on its state directory', async () => {
@@ -222,7 +222,7 @@ describe('Quickstart', () => {
     assert.ok(children.length >= 2, 'Envoy and the backends');
     const { code, signal } = await run.interrupt();
     assert.deepEqual({ code, signal }, { code: 0, signal: null });
-    await waitUntil(() => children.every((child) => !existsSync(`/proc/${child}`)));
+    await until('the children to end', () => children.every((child) => !existsSync(`/proc/${child}`)));
     assert.deepEqual(
       readdirSync(stateDir).filter((name) => name.endsWith('.sock')),
       [],
@@ -240,14 +240,6 @@ describe('Quickstart', () => {
     );
   });
 });
-
-async function waitUntil(condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < deadline, 'waited a minute');
-    await delay(20);
-  }
-}
 
 function peerCertificate(servername: string, port: number): Promise<PeerCertificate> {
   return new Promise((resolve, reject) => {

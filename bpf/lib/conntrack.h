@@ -204,6 +204,18 @@ static __always_inline void forget_connection(const union conntrack_key *key, bo
 	}
 }
 
+/** @returns 0 or the helper's error */
+static __always_inline long insert_connection(const union conntrack_key *key, bool is_ipv4, const struct conntrack_entry *entry)
+{
+	long error;
+
+	if (!is_ipv4)
+		return bpf_map_update_elem(&conntrack6, &key->v6, entry, BPF_ANY);
+	error = bpf_map_update_elem(&conntrack4, &key->v4, entry, BPF_ANY);
+	KEEP_APART(error);
+	return error;
+}
+
 /** A connection opened by this packet, as it was judged. Out of line for its stack. @returns 0 or DROP_CONNTRACK_INSERT_FAILED */
 static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p, const struct endpoint *e,
 					const union conntrack_key *key, const struct judgement *j)
@@ -225,14 +237,8 @@ static __noinline int create_connection(struct __sk_buff *ctx, struct packet *p,
 		.local_peer = p->local_peer,
 		.flags = (j->audit ? CONNTRACK_AUDIT : 0) | (p->flags & PACKET_FROM_STACK ? CONNTRACK_STACK : 0),
 	};
-	long error;
+	long error = insert_connection(key, p->family == 4, &entry);
 
-	if (p->family == 4) {
-		error = bpf_map_update_elem(&conntrack4, &key->v4, &entry, BPF_ANY);
-		KEEP_APART(error);
-	} else {
-		error = bpf_map_update_elem(&conntrack6, &key->v6, &entry, BPF_ANY);
-	}
 	if (!error)
 		return 0;
 	count_helper_error(HERE(FILE_CONNTRACK), error);

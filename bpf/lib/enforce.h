@@ -235,7 +235,7 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 		}
 	}
 	if (unlikely(p->flags & PACKET_PAST_STACK && c->flags & CONFIG_STACK_SERVICES)) {
-		if (!entry && (p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		if (!entry && !asks_for_connection(p))
 			p->via_stack = 1;
 		if (p->via_stack)
 			return 0;
@@ -244,7 +244,7 @@ static __always_inline int enforce(struct __sk_buff *ctx, struct packet *p, cons
 		__u8 reply = entry->direction != direction;
 
 		/* A SYN asks for a new connection, whatever was there; unless it only asks again. */
-		if (unlikely((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && (reply || entry->state != CONNTRACK_OPENING)))
+		if (unlikely(asks_for_connection(p) && (reply || entry->state != CONNTRACK_OPENING)))
 			entry = 0;
 		else {
 			if (unlikely(entry->policy_generation != e->policy_generation ||

@@ -8,6 +8,18 @@
 
 #include "conntrack.h"
 
+/** Whether packets between the two go past the stack, so that a program sees both ends of each. */
+static __always_inline bool is_past_stack(const struct endpoint *e, const struct endpoint *peer, const struct config *c)
+{
+	return c->flags & CONFIG_FAST_LOCAL && !((e->flags | peer->flags) & ENDPOINT_CHAINED);
+}
+
+/** What is egress for one of the two is ingress for the other. */
+static __always_inline __u8 as_peer_sees(__u8 direction)
+{
+	return direction == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
+}
+
 /** Whether an endpoint has entries for connections with that one: if its policy is enforced; if neither's is, it does not matter whose. */
 static __always_inline bool keeps_connections(const struct endpoint *e, const struct endpoint *peer)
 {
@@ -16,13 +28,13 @@ static __always_inline bool keeps_connections(const struct endpoint *e, const st
 	return e->flags & enforced || (!(peer->flags & enforced) && e->id <= peer->id);
 }
 
-/** @returns the entry of the endpoint at the other end, and its key, or null. @param direction as the endpoint at this end sees the packet */
-static __always_inline struct conntrack_entry *find_peers(const struct packet *p, __u8 direction, union conntrack_key *key, __u32 now)
+/** @returns the entry of the endpoint at the other end, and its key, or null */
+static __always_inline struct conntrack_entry *find_peers(const struct packet *p, union conntrack_key *key, __u32 now)
 {
 	struct flow f = flow_of(p);
 
 	conntrack_key_of(&p->source, &p->destination, &f, p->family == 4, p->local_peer,
-			 direction == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS, key);
+			 as_peer_sees(p->direction), key);
 	return find_connection(key, p->family == 4, now);
 }
 
@@ -36,35 +48,28 @@ static __noinline struct conntrack_entry *take_over(struct __sk_buff *ctx, struc
 						    const union conntrack_key *key)
 {
 	struct conntrack_entry *peers, entry;
-	const __u8 direction = p->direction;
 	union conntrack_key peers_key = {};
 	__u32 now = conntrack_now();
 
-	peers = find_peers(p, direction, &peers_key, now);
+	peers = find_peers(p, &peers_key, now);
 	/* Another pod may have had the address before. */
 	if (!peers || peers->local_peer != e->id)
 		return 0;
 	if (peers->flags & CONNTRACK_STACK && c->flags & CONFIG_STACK_SERVICES) {
-		update_connection(ctx, p, c, peers, peers->direction == direction, now);
+		update_connection(ctx, p, c, peers, peers->direction == p->direction, now);
 		p->via_stack = 1;
 		return 0;
 	}
 	entry = *peers;
-	entry.direction = peers->direction == DIRECTION_EGRESS ? DIRECTION_INGRESS : DIRECTION_EGRESS;
+	entry.direction = as_peer_sees(peers->direction);
 	entry.policy_generation = e->policy_generation - 1;
 	entry.rule = 0;
 	entry.peer_identity = IDENTITY_ANY;
 	entry.local_peer = p->local_peer;
 	if (!p->peer_keeps)
 		forget_connection(&peers_key, p->family == 4);
-	if (p->family == 4) {
-		bpf_map_update_elem(&conntrack4, &key->v4, &entry, BPF_ANY);
-		peers = bpf_map_lookup_elem(&conntrack4, &key->v4);
-		KEEP_APART(peers);
-		return peers;
-	}
-	bpf_map_update_elem(&conntrack6, &key->v6, &entry, BPF_ANY);
-	return bpf_map_lookup_elem(&conntrack6, &key->v6);
+	insert_connection(key, p->family == 4, &entry);
+	return find_connection(key, p->family == 4, now);
 }
 
 /** A new connection begins: what the peer has of another one with the same addresses and ports must not say later who opened this one. */
@@ -72,7 +77,7 @@ static __noinline int forget_peers(struct packet *p)
 {
 	union conntrack_key key = {};
 
-	if (find_peers(p, p->direction, &key, conntrack_now()))
+	if (find_peers(p, &key, conntrack_now()))
 		forget_connection(&key, p->family == 4);
 	return 0;
 }

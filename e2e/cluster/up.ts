@@ -154,7 +154,7 @@ async function prepareNode(
     ...prepareNodeComponents(settings, binaries, number),
   ]);
   await startComponent(name, containerd as Component);
-  await until(`containerd of ${nodeName(number)}`, () => existsSync(`/proc/${init}/root${containerdSocket}`), 60_000);
+  await until(`containerd of ${nodeName(number)}`, () => existsSync(`/proc/${init}/root${containerdSocket}`));
   for (const image of images) await loadImage(name, number, binaries.ctr, image);
 }
 

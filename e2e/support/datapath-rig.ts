@@ -202,8 +202,7 @@ async function startNode(name: string, netns: Netns, lab: LabNetwork, context: N
     ...small.flatMap((size) => ['--map-size', size]),
     ...context.args,
   ];
-  const start = (...more: string[]) =>
-    startProgram('nsenter', [...args, ...more], /^Ready after/m, { timeout: 60_000 });
+  const start = (...more: string[]) => startProgram('nsenter', [...args, ...more], /^Ready after/m);
   let pods = 0;
   const node: LabNode = {
     ...{ name, netns, stateDir, bpffs, traffic: new Traffic(netns.path) },

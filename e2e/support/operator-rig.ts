@@ -65,13 +65,12 @@ export async function startOperator(
       if (child.exitCode !== null) throw new Error(`operator ${identity}: ${said}`);
       return get('/readyz');
     },
-    60_000,
   );
   return {
     identity,
     status,
     async leads() {
-      await until(`operator ${identity} leads`, async () => (await status())?.leading, 60_000);
+      await until(`operator ${identity} leads`, async () => (await status())?.leading);
     },
     async counter(name) {
       const lines = ((await get('/metrics')) ?? '').split('\n').filter((line) => line.startsWith(`${name}_total`));

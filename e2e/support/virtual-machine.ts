@@ -15,8 +15,11 @@ export interface GuestPlan {
   readonly programs: readonly string[];
   /** Libraries that programs open by themselves. */
   readonly libraries: readonly string[];
-  /** What a shell in /repo is told. Node has to be told to take TypeScript as it is: `--import /plain-typescript.mjs`. */
-  readonly script: string;
+  /**
+   * What a shell in /repo is told, each in a machine of its own. Node has to be told to take TypeScript as it is:
+   * `--import /plain-typescript.mjs`.
+   */
+  readonly scripts: readonly string[];
   /** ms */
   readonly timeout: number;
 }
@@ -42,26 +45,27 @@ registerHooks({
 `;
 
 /**
- * Boots another kernel with a piece of this checkout as its root file system, runs a script in it, and is gone. Without KVM, so it
- * works anywhere, and everything takes some twenty times as long.
+ * Boots another kernel with a piece of this checkout as its root file system, once for each script and all at the same time, and is gone. Without
+ * KVM, so it works anywhere, and everything takes some twenty times as long.
  */
-export async function runGuest(plan: GuestPlan): Promise<GuestResult> {
+export async function runGuests(plan: GuestPlan): Promise<GuestResult[]> {
   const work = mkdtempSync(join(tmpdir(), 'sluice-guest-'));
   try {
     const archive = initramfs(plan, work);
-    return await boot(plan, archive);
+    return await Promise.all(plan.scripts.map((_, script) => boot(plan, archive, script)));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function initramfs({ kernel, modules, files, programs, libraries, script }: GuestPlan, work: string): string {
+function initramfs({ kernel, modules, files, programs, libraries, scripts }: GuestPlan, work: string): string {
   const root = join(work, 'root');
   const put = (from: string, to: string) => {
     mkdirSync(dirname(join(root, to)), { recursive: true });
     cpSync(from, join(root, to), { recursive: true, dereference: true });
   };
-  for (const dir of ['proc', 'sys', 'dev', 'tmp', 'run', 'etc']) mkdirSync(join(root, dir), { recursive: true });
+  for (const dir of ['proc', 'sys', 'dev', 'tmp', 'run', 'etc', 'scripts'])
+    mkdirSync(join(root, dir), { recursive: true });
   put(which('busybox'), '/bin/busybox');
   const paths = programs.map((program) => (program.includes('/') ? program : which(program)));
   for (const path of paths) put(path, `/usr/bin/${path.split('/').at(-1)}`);
@@ -74,6 +78,7 @@ function initramfs({ kernel, modules, files, programs, libraries, script }: Gues
     if (file.endsWith('.ts')) writeFileSync(join(root, 'repo', file), stripTypeScriptTypes(readFileSync(file, 'utf8')));
   }
   writeFileSync(join(root, 'plain-typescript.mjs'), plainTypeScript);
+  for (const [i, script] of scripts.entries()) writeFileSync(join(root, 'scripts', `${i}`), script);
   const inserts = modules.map((module) => `busybox insmod /modules/${module.split('/').at(-1)}.ko`);
   const init = `#!/bin/busybox sh
 export PATH=/usr/bin:/bin
@@ -83,9 +88,8 @@ mount -t bpf bpf /sys/fs/bpf; mount -t tmpfs tmp /tmp
 ip link set lo up
 ${inserts.join('\n')}
 cd /repo
-(
-${script}
-)
+# The kernel hands on what it was told and does not know.
+sh "/scripts/$script"
 echo "${ending} $?"
 busybox poweroff -f
 `;
@@ -103,14 +107,14 @@ busybox poweroff -f
   return archive;
 }
 
-async function boot({ kernel, timeout }: GuestPlan, archive: string): Promise<GuestResult> {
+async function boot({ kernel, timeout }: GuestPlan, archive: string, script: number): Promise<GuestResult> {
   const child = spawn(
     'qemu-system-x86_64',
     [
       // One thread: with several, code that one processor writes while another runs it (JavaScript's) crashes now and then.
       ...['-accel', 'tcg,thread=single', '-smp', '1', '-cpu', 'max', '-m', '2048', '-nographic', '-no-reboot'],
       ...['-nodefaults', '-serial', 'stdio', '-kernel', kernel.image, '-initrd', archive],
-      ...['-append', 'console=ttyS0 quiet panic=-1'],
+      ...['-append', `console=ttyS0 quiet panic=-1 script=${script}`],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
