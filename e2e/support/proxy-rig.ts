@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -69,13 +70,31 @@ export function backendCluster(port: number) {
   });
 }
 
-/** A port that was free a moment ago. */
+/** Below the ports that Linux gives to whoever asks for any, above the agent's proxy ports and below those of NodePort Services. */
+const testPorts = { from: 20_000, to: 30_000 };
+let lastTestPort = testPorts.from + ((process.pid * 101) % (testPorts.to - testPorts.from));
+
+/**
+ * A port of 127.0.0.1 that nobody listens on, and not one that this process was told before. The kernel's own choice (a socket
+ * of port 0) is made anew among 7,000 each time: two that a test keeps for different servers would now and then be the same.
+ */
 export async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
+  for (let tries = testPorts.from; tries < testPorts.to; tries++) {
+    lastTestPort = lastTestPort + 1 < testPorts.to ? lastTestPort + 1 : testPorts.from;
+    if (await isFree(lastTestPort)) return lastTestPort;
+  }
+  throw new Error(`no port from ${testPorts.from} to ${testPorts.to} is free on 127.0.0.1`);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createTcpServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch {
+    return false;
+  }
   await new Promise((resolve) => server.close(resolve));
-  return port;
+  return true;
 }
 
 /** A backend that answers what `handler` says; its port. */
