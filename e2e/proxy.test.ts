@@ -24,6 +24,7 @@ import {
   tcpListener,
   temporaryDir,
 } from './support/proxy-rig.ts';
+import { until } from './support/until.ts';
 
 const buckets = 7;
 
@@ -172,9 +173,9 @@ describe('Envoy process', () => {
     await envoy.start(AbortSignal.timeout(60_000));
     const pid = envoy.pid!;
     const inFlight = fetchText(port, '/held');
-    while (held.length === 0) await delay(5);
+    await until('the request', () => held.length > 0);
     const stopped = envoy.stop({ drainTime: 30_000 });
-    while (await connects(port)) await delay(5);
+    await until('no connection to be taken', async () => !(await connects(port)));
     assert.ok(alive(pid), 'Envoy waits for the request');
     held[0]!.end('finished');
     assert.deepEqual(await inFlight, { status: 200, body: 'finished', connection: 'close', table: undefined });
@@ -198,7 +199,7 @@ describe('Envoy process', () => {
     const stopped = envoy.stop({ drainTime: 30_000 }).then(() => {
       over = true;
     });
-    while (await connects(port)) await delay(5);
+    await until('no connection to be taken', async () => !(await connects(port)));
     // That something does not happen can't be awaited: several of the drain's looks long.
     await delay(300);
     assert.equal(over, false);
@@ -238,7 +239,7 @@ describe('Envoy process', () => {
     await envoy.start(AbortSignal.timeout(60_000));
     const pid = envoy.pid!;
     const inFlight = assert.rejects(fetchText(port, '/held'));
-    while (held.length === 0) await delay(5);
+    await until('the request', () => held.length > 0);
     await envoy.stop({ drainTime: 100 });
     await inFlight;
     assert.ok(!alive(pid));
@@ -288,7 +289,7 @@ describe('Envoy process', () => {
     const giveUp = new AbortController();
     const pid = once(waiting, 'starting').then(([id]) => id as number);
     const start = assert.rejects(waiting.start(giveUp.signal), /enough/);
-    while (!(await waiting.admin.serverInfo().catch(() => undefined))) await delay(5);
+    await until('its administration', () => waiting.admin.serverInfo().catch(() => undefined));
     giveUp.abort(new Error('enough'));
     await start;
     assert.ok(!alive(await pid));
@@ -321,9 +322,7 @@ describe('Envoy process', () => {
     const pid = Number(line.toString());
     assert.ok(alive(pid));
     parent.kill('SIGKILL');
-    const deadline = performance.now() + 60_000;
-    while (alive(pid) && performance.now() < deadline) await delay(5);
-    assert.ok(!alive(pid));
+    await until('Envoy to end', () => !alive(pid));
   });
 });
 

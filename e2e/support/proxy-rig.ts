@@ -71,19 +71,21 @@ export function backendCluster(port: number) {
 }
 
 /** Below the ports that Linux gives to whoever asks for any, above the agent's proxy ports and below those of NodePort Services. */
-const testPorts = { from: 20_000, to: 30_000 };
-let lastTestPort = testPorts.from + ((process.pid * 101) % (testPorts.to - testPorts.from));
+const testPorts = { first: 20_000, count: 10_000 };
+/** Processes that run at the same time begin at different ones. */
+let told = process.pid * 101;
 
 /**
- * A port of 127.0.0.1 that nobody listens on, and not one that this process was told before. The kernel's own choice (a socket
- * of port 0) is made anew among 7,000 each time: two that a test keeps for different servers would now and then be the same.
+ * A port of 127.0.0.1 that nobody listens on, and not one that this process was told before (as long as there are others). The kernel's
+ * own choice for a socket of port 0 is made anew among 7,000 each time: two that a test keeps for different servers would now and then
+ * be the same.
  */
 export async function freePort(): Promise<number> {
-  for (let tries = testPorts.from; tries < testPorts.to; tries++) {
-    lastTestPort = lastTestPort + 1 < testPorts.to ? lastTestPort + 1 : testPorts.from;
-    if (await isFree(lastTestPort)) return lastTestPort;
+  for (let tries = 0; tries < testPorts.count; tries++) {
+    const port = testPorts.first + (told++ % testPorts.count);
+    if (await isFree(port)) return port;
   }
-  throw new Error(`no port from ${testPorts.from} to ${testPorts.to} is free on 127.0.0.1`);
+  throw new Error(`no port of ${testPorts.count} from ${testPorts.first} on is free on 127.0.0.1`);
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -14,6 +14,7 @@ import {
 import type { Resource } from '../../src/mesh/envoy/resource.ts';
 import { ads, listener, resourceOf } from '../../src/xds/testing/resources.ts';
 import { httpListener } from './proxy-rig.ts';
+import { until } from './until.ts';
 
 export interface Certificate {
   readonly cert: Buffer;
@@ -109,12 +110,15 @@ export async function askUntil(
   wanted: (answer: Answer) => boolean,
   path = '/',
 ): Promise<Answer> {
-  const end = performance.now() + 10_000;
-  for (;;) {
-    const answer = await ask(port, host, path);
-    if (wanted(answer)) return answer;
-    if (performance.now() > end) throw new Error(`${host}${path}: ${JSON.stringify(answer)}`);
-  }
+  let answer: Answer | undefined;
+  return until(
+    () => `${host}${path}, last ${JSON.stringify(answer)}`,
+    async () => {
+      answer = await ask(port, host, path);
+      return wanted(answer) ? answer : undefined;
+    },
+    10_000,
+  );
 }
 
 /** Upstream TLS with a client certificate from SDS: without that secret the cluster never warms. */
@@ -132,18 +136,21 @@ export function tlsToUpstream(secretName: string): MessageInitShape<typeof Clust
 
 /** Asks on plain HTTP, with the header `x-scope`, until the status is as wanted; rejects after 10 s. */
 export async function httpUntil(port: number, scope: string, wanted: number): Promise<void> {
-  const end = performance.now() + 10_000;
-  for (;;) {
-    const status = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-scope': scope } }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.status;
-      },
-      () => 0,
-    );
-    if (status === wanted) return;
-    if (performance.now() > end) throw new Error(`scope ${scope}: status ${status}, not ${wanted}`);
-  }
+  let status = 0;
+  await until(
+    () => `scope ${scope}: status ${status}, not ${wanted}`,
+    async () => {
+      status = await fetch(`http://127.0.0.1:${port}/`, { headers: { 'x-scope': scope } }).then(
+        async (response) => {
+          await response.arrayBuffer();
+          return response.status;
+        },
+        () => 0,
+      );
+      return status === wanted;
+    },
+    10_000,
+  );
 }
 
 /** An HTTP listener whose scopes are keyed by the header `x-scope`, and their route tables come by ADS. */
