@@ -24,8 +24,8 @@ export function hasOtherClass({ spec }: LoadBalancerService, live: ServiceManife
 /** Whether it must be applied: something of ours is not as we want it, or still there though we want it no more. */
 export function differs({ metadata, spec }: LoadBalancerService, live: ServiceManifest): boolean {
   if (!within(metadata.labels, live.labels) || !within(metadata.annotations, live.annotations)) return true;
-  if (live.ownLabels.some((key) => !(key in metadata.labels))) return true;
-  if (live.ownAnnotations.some((key) => !(key in metadata.annotations))) return true;
+  if (live.ownLabels.some((key) => !Object.hasOwn(metadata.labels, key))) return true;
+  if (live.ownAnnotations.some((key) => !Object.hasOwn(metadata.annotations, key))) return true;
   const { ports, ...fields } = spec as unknown as Json & LoadBalancerService['spec'];
   if (!within(fields as Json, live.spec)) return true;
   const there = recordsOf(live.spec.ports);

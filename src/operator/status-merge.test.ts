@@ -7,12 +7,12 @@ import { type StatusChange, statusPatch } from './status-merge.ts';
 /** RFC 7386, as the API server does it. */
 function apply(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
-  const result: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  const result = new Map(isObject(target) ? Object.entries(target) : []);
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete result[key];
-    else result[key] = apply(result[key], value);
+    if (value === null) result.delete(key);
+    else result.set(key, apply(result.get(key), value));
   }
-  return result;
+  return Object.fromEntries(result);
 }
 
 const controllerName = 'io.cilium/gateway-controller';
@@ -38,6 +38,12 @@ describe('merge patches', () => {
         assert.ok(sameJson(apply(from, made ?? {}), to));
         assert.equal(mergePatch(to, to as Json), undefined);
       }),
+      {
+        examples: [
+          [{ a: { valueOf: '' } }, { a: {} }],
+          [{}, { a: JSON.parse('{"__proto__": {"b": 1}}') }],
+        ],
+      },
     );
   });
 });

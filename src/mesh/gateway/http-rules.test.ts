@@ -94,17 +94,20 @@ describe('HTTPRoute matches', () => {
   });
 
   it('precedence is a total order: exact, longer, method, headers, query, older, name, position', () => {
-    const precedence: fc.Arbitrary<Precedence> = fc.record({
-      path: fc.nat(2),
-      length: fc.nat(2),
-      method: fc.boolean(),
-      headers: fc.nat(2),
-      query: fc.nat(2),
-      created: fc.nat(2),
-      owner: fc.constantFrom('a/a', 'a/b', 'b/a'),
-      rule: fc.nat(1),
-      match: fc.nat(1),
-    });
+    const precedence: fc.Arbitrary<Precedence> = fc.record(
+      {
+        path: fc.nat(2),
+        length: fc.nat(2),
+        method: fc.boolean(),
+        headers: fc.nat(2),
+        query: fc.nat(2),
+        created: fc.nat(2),
+        owner: fc.constantFrom('a/a', 'a/b', 'b/a'),
+        rule: fc.nat(1),
+        match: fc.nat(1),
+      },
+      { noNullPrototype: true },
+    );
     fc.assert(
       fc.property(precedence, precedence, precedence, (a, b, c) => {
         const sign = Math.sign(comparePrecedence(a, b));
