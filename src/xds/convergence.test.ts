@@ -102,6 +102,20 @@ const overtaken: Step[][] = [
     { do: 'apply', changes: [change(10, 0), change(0, 0)] },
     { do: 'apply', changes: [change(10, 1), change(1, 1)] },
   ],
+  // Endpoints go and come back while a changed cluster waits for them, and others of the name are unanswered.
+  [
+    { do: 'apply', changes: [change(0, 1)] },
+    { do: 'answer', pick: 0 },
+    { do: 'swap', to: 0, bad: false },
+    { do: 'answer', pick: 0 },
+    { do: 'apply', changes: [change(3, 0)] },
+    { do: 'swap', to: 0, bad: false },
+  ],
+  // A table that was asked for is gone before the cluster that it had to wait for is acknowledged.
+  [
+    { do: 'swap', to: 0, bad: false },
+    { do: 'apply', changes: [change(12, 0)] },
+  ],
 ];
 
 function change(target: number, value: number): { target: number; value: number } {
@@ -140,6 +154,8 @@ for (const protocol of ['delta', 'sotw'] as const) {
           client.settle();
           assert.equal(client.session.outstanding(cache.sequence), false, 'nothing is left to send');
           checkState(cache, client);
+          for (const [type, names] of protocol === 'delta' ? client.asked : [])
+            assert.deepEqual([...names], [], `nobody said whether there are ${type} of these names`);
         }),
         { numRuns: 400, examples: overtaken.map((steps) => [steps, false]) },
       );

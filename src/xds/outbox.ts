@@ -18,6 +18,7 @@ import {
   entryOf,
   type Flight,
   type FlightItem,
+  forget,
   fullStateTypes,
   interested,
   type Mark,
@@ -233,8 +234,7 @@ export class Outbox {
         const removals = names.map((name) => state.removals.get(name) as Removal);
         const mark = earliest(removals.map(({ since, at }) => ({ sequence: since, at })));
         for (const name of names) {
-          state.removals.delete(name);
-          state.entries.delete(name);
+          forget(state, name);
         }
         if (silent) continue;
         this.#transmit(state, 'removal', [], names, mark);

@@ -53,6 +53,8 @@ export class ScriptedClient {
   #writable = true;
   /** Clusters that wait for endpoints. */
   readonly warming = new Set<string>();
+  /** Of `followed`, asked for and neither come nor said not to be there. State of the world cannot say the latter. */
+  readonly asked = new Map<ResourceType, Set<string>>(followed.map((type) => [type, new Set()]));
   /** New clusters taken in and not acknowledged. */
   readonly #unconfirmed = new Set<string>();
   /** `cluster table`: the cache itself had the table name the cluster when that was gone. */
@@ -154,6 +156,7 @@ export class ScriptedClient {
       const versions: Record<string, string> = {};
       for (const [name, { version }] of this.state(type)) versions[name] = version;
       const wildcard = wildcards.includes(type);
+      if (!wildcard) this.asked.set(type, new Set(names.filter((name) => !(name in versions))));
       if (this.#options.protocol === 'delta') this.#send({ type, subscribe: wildcard ? ['*'] : names, versions });
       else this.#send({ type, ...this.#sotwFields(type) });
     }
@@ -185,12 +188,14 @@ export class ScriptedClient {
       if (followed.includes(type) && !this.#names.get(type)?.has(resource.name)) continue;
       this.#takeIn(resource, held);
     }
+    for (const { name } of response.resources) this.asked.get(type)?.delete(name);
     const present = new Set(response.resources.map(({ name }) => name));
     const gone = full && error === '' ? [...held.keys()].filter((name) => !present.has(name)) : response.removed;
     for (const name of gone) {
       // One that came in a refused response may go and come again while the guilty one is looked for.
       if (type === 'clusters' && !this.#unconfirmed.delete(name)) this.#checkUnused(name);
       held.delete(name);
+      this.asked.get(type)?.delete(name);
       if (type === 'endpoints') this.warming.delete(name);
     }
     this.#stream.seen.add(type);
@@ -226,6 +231,8 @@ export class ScriptedClient {
     const unsubscribe = [...before].filter((name) => !wanted.has(name));
     if (subscribe.length + unsubscribe.length === 0) return;
     this.#names.set(type, wanted);
+    for (const name of subscribe) this.asked.get(type)?.add(name);
+    for (const name of unsubscribe) this.asked.get(type)?.delete(name);
     for (const name of unsubscribe) {
       this.#state.get(type)?.delete(name);
       this.warming.delete(name);
