@@ -116,6 +116,15 @@ const overtaken: Step[][] = [
     { do: 'swap', to: 0, bad: false },
     { do: 'apply', changes: [change(12, 0)] },
   ],
+  // All that a new stream of the world has said was refused when a cluster goes that an earlier stream has sent.
+  [
+    { do: 'answer', pick: 0 },
+    { do: 'swap', to: 0, bad: false },
+    { do: 'reconnect' },
+    { do: 'apply', changes: [change(0, 5), change(1, 0)] },
+    { do: 'reconnect' },
+    { do: 'swap', to: 1, bad: false },
+  ],
 ];
 
 function change(target: number, value: number): { target: number; value: number } {
@@ -156,6 +165,7 @@ for (const protocol of ['delta', 'sotw'] as const) {
           checkState(cache, client);
           for (const [type, names] of protocol === 'delta' ? client.asked : [])
             assert.deepEqual([...names], [], `nobody said whether there are ${type} of these names`);
+          client.session.close();
         }),
         { numRuns: 400, examples: overtaken.map((steps) => [steps, false]) },
       );

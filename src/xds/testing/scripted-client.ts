@@ -29,8 +29,8 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 interface Stream {
   readonly unanswered: Map<ResourceType, { response: ClientResponse; error: string }[]>;
-  /** Types of which a response came on this stream. */
-  readonly seen: Set<ResourceType>;
+  /** Types of which a response was right on this stream: a refused one leaves the client as it was before. */
+  readonly begun: Set<ResourceType>;
 }
 
 /**
@@ -48,7 +48,7 @@ export class ScriptedClient {
   readonly #versions = new Map<ResourceType, string>();
   readonly #owed: Owed = new Map();
   #nonces = new Map<ResourceType, string>();
-  #stream: Stream = { unanswered: new Map(), seen: new Set() };
+  #stream: Stream = { unanswered: new Map(), begun: new Set() };
   #outgoing: Request[] = [];
   #writable = true;
   /** Clusters that wait for endpoints. */
@@ -115,7 +115,7 @@ export class ScriptedClient {
     this.session.close();
     this.#outgoing = [];
     this.#nonces = new Map();
-    this.#stream = { unanswered: new Map(), seen: new Set() };
+    this.#stream = { unanswered: new Map(), begun: new Set() };
     this.#unconfirmed.clear();
     this.#writable = true;
     this.session = this.#open();
@@ -198,7 +198,7 @@ export class ScriptedClient {
       this.asked.get(type)?.delete(name);
       if (type === 'endpoints') this.warming.delete(name);
     }
-    this.#stream.seen.add(type);
+    if (error === '') this.#stream.begun.add(type);
     if (type === 'clusters') this.#follow('endpoints', new Set([...held.keys()].map((name) => `${name}-eds`)));
     if (type === 'scoped-routes') {
       const tables = [...held.values()].map((scope) => routeTableOf({ ...scope, origins: [] }) ?? '');
@@ -243,7 +243,7 @@ export class ScriptedClient {
 
   #checkUnused(cluster: string): void {
     // A state-of-the-world stream starts with what is there now, whatever the client held before.
-    if (this.#options.protocol === 'sotw' && !this.#stream.seen.has('clusters')) return;
+    if (this.#options.protocol === 'sotw' && !this.#stream.begun.has('clusters')) return;
     for (const [name, table] of this.state('routes')) {
       // State of the world can't say that a table is gone.
       if (this.#options.protocol === 'sotw' && this.#options.cache.get('routes', name) === undefined) continue;
