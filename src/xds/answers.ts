@@ -60,8 +60,8 @@ export function refuse(stream: StreamContext, state: TypeState, flight: Flight, 
     const { entry } = item;
     if (state.entries.get(item.name) !== entry || (entry.flight !== flight && entry.flight !== undefined)) continue;
     entry.flight = undefined;
-    // Envoy applies the good ones of some types, and of others nothing.
-    entry.unsure = flight.items.length > 1;
+    // Envoy applies the good ones of some types, and of others nothing. What was unsure before is no surer now.
+    entry.unsure ||= flight.items.length > 1;
     const removal = state.removals.get(item.name);
     // Nothing of this change is in force, so what waited for it waits for the next in its place.
     if (removal !== undefined) {
@@ -111,7 +111,7 @@ function refuseOne(stream: StreamContext, state: TypeState, item: FlightItem, me
     goOn(stream, state, entry, item, search);
   } else if ((resource.fragments?.length ?? 0) > 0) {
     const good = entry.good?.resource ?? stream.ledger.lastGood(state.type, item.name);
-    const inForce = good !== undefined && entry.good?.version === good.version;
+    const inForce = good !== undefined && entry.good?.version === good.version && !entry.unsure;
     search = new FragmentSearch(resource, good, inForce, entry.trouble?.refused ?? none, message);
     entry.trouble = { search };
     goOn(stream, state, entry, item, search);

@@ -125,6 +125,40 @@ const overtaken: Step[][] = [
     { do: 'reconnect' },
     { do: 'swap', to: 1, bad: false },
   ],
+  // What came beside something bad was taken in; the next form is refused in a part that was right before.
+  [
+    { do: 'swap', to: 2, bad: false },
+    { do: 'reconnect' },
+    { do: 'answer', pick: 3 },
+    { do: 'apply', changes: [change(12, 4), change(10, 7)] },
+    { do: 'swap', to: 2, bad: true },
+  ],
+  // It is taken back, and the client comes anew and says that it has what was before.
+  [
+    { do: 'swap', to: 0, bad: false },
+    { do: 'answer', pick: 0 },
+    { do: 'apply', changes: [change(1, 5), change(0, 1)] },
+    { do: 'answer', pick: 0 },
+    { do: 'swap', to: 0, bad: false },
+    { do: 'reconnect' },
+  ],
+  // A cluster changes while its endpoints are about to go; they come back, and the cluster, which is gone by then, stays in use.
+  [
+    { do: 'answer', pick: 0 },
+    { do: 'swap', to: 0, bad: false },
+    { do: 'apply', changes: [change(3, 0), change(0, 6)] },
+    { do: 'answer', pick: 0 },
+    { do: 'swap', to: 0, bad: false },
+    { do: 'swap', to: 1, bad: true },
+  ],
+  // The same over a reconnect: the client says that it has the endpoints, which are gone, and back before it has heard of that.
+  [
+    { do: 'apply', changes: [change(2, 1), change(0, 0)] },
+    { do: 'swap', to: 2, bad: false },
+    { do: 'apply', changes: [change(5, 0)] },
+    { do: 'reconnect' },
+    { do: 'swap', to: 2, bad: false },
+  ],
 ];
 
 function change(target: number, value: number): { target: number; value: number } {
@@ -167,7 +201,10 @@ for (const protocol of ['delta', 'sotw'] as const) {
             assert.deepEqual([...names], [], `nobody said whether there are ${type} of these names`);
           client.session.close();
         }),
-        { numRuns: 400, examples: overtaken.map((steps) => [steps, false]) },
+        {
+          numRuns: 400,
+          examples: overtaken.flatMap((steps) => [true, false].map((partial): [Step[], boolean] => [steps, partial])),
+        },
       );
     });
   });

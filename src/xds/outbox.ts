@@ -1,4 +1,4 @@
-import type { Resource, ResourceType } from '../mesh/envoy/resource.ts';
+import type { Resource } from '../mesh/envoy/resource.ts';
 import { accepted, retryAfterRemovals } from './answers.ts';
 import { chunkSize, chunksOfNames, earliest, fullState, versionOf } from './batches.ts';
 import { formToSend } from './forms.ts';
@@ -255,6 +255,7 @@ export class Outbox {
     const nonce = (++this.#nonce).toString(36);
     const flight: Flight = { nonce, kind, items, removed, mark, sentAt: performance.now(), overdue: false };
     const replaced = new Set<Resource>();
+    const sent = items.map(({ form }) => form);
     for (const { name, entry, form } of items) {
       if (entry.good !== undefined || entry.unsure) replaced.add(form);
       entry.flight = flight;
@@ -262,16 +263,15 @@ export class Outbox {
     }
     let message: Buffer;
     if (protocol === 'delta') {
-      message = deltaResponse(
-        state.type,
-        nonce,
-        items.map(({ form }) => form),
-        removed,
-      );
+      message = deltaResponse(state.type, nonce, sent, removed);
     } else {
-      const resources = fullStateTypes.has(state.type)
-        ? fullState(state, flight, this.#stream.ledger)
-        : items.map(({ form }) => form);
+      const resources = fullStateTypes.has(state.type) ? fullState(state, flight, this.#stream.ledger) : sent;
+      // The client may have another form in force than the one that the whole has of it: then that is a change, too.
+      for (const form of resources) {
+        if (replaced.has(form) || !state.entries.get(form.name)?.unsure) continue;
+        replaced.add(form);
+        sent.push(form);
+      }
       state.lastVersion = versionOf(resources);
       message = sotwResponse(state.type, nonce, state.lastVersion, resources);
     }
@@ -280,35 +280,41 @@ export class Outbox {
     state.flights.set(nonce, flight);
     if (state.flights.size > maxFlights) state.flights.delete(state.flights.keys().next().value as string);
     meters.sent(state.type, items.length + removed.length, message.length);
-    if (kind === 'update') this.#sendAlong(state.type, items, replaced);
+    if (state.type === 'clusters') this.#forceEndpoints(sent, replaced);
+    if (state.type === 'scoped-routes' && protocol === 'delta') this.#sendTables(items);
     if (!this.#write(message)) this.#blocked = true;
   }
 
-  /** What a client waits for without asking, or would ask for next. */
-  #sendAlong(type: ResourceType, items: readonly FlightItem[], replaced: ReadonlySet<Resource>): void {
-    if (type === 'clusters') {
-      // Envoy builds a changed cluster anew and waits for its endpoints, but does not ask for them again; nor for those
-      // of a cluster that went and came back before it had sent word.
-      const endpoints = stateOf(this.#stream, 'endpoints');
-      for (const { form } of endpoints.started || replaced.size > 0 ? items : []) {
-        const name = edsNameOf(form);
-        if (name === undefined || this.#stream.cache.get('endpoints', name) === undefined) continue;
-        const subscribed = interested(endpoints, name);
-        if (!subscribed && !replaced.has(form)) continue;
-        // Where it has not subscribed on this stream yet, it will, and say that it has this version.
-        endpoints.forced.add(name);
-        if (subscribed && !endpoints.updates.has(name)) endpoints.updates.set(name, markNow(this.#stream));
-      }
+  /**
+   * Envoy builds a changed cluster anew and waits for its endpoints, but does not ask for them again; nor for those of a cluster
+   * that went and came back before it had sent word.
+   * @param replaced those that the client has in another form, or may have
+   */
+  #forceEndpoints(clusters: readonly Resource[], replaced: ReadonlySet<Resource>): void {
+    const endpoints = stateOf(this.#stream, 'endpoints');
+    if (!endpoints.started && replaced.size === 0) return;
+    for (const cluster of clusters) {
+      const name = edsNameOf(cluster);
+      if (name === undefined) continue;
+      const present = this.#stream.cache.get('endpoints', name) !== undefined;
+      const subscribed = interested(endpoints, name);
+      // Those that are about to go may be back before they have gone; those of a client that resumes, too, once it has named them.
+      if (!present && endpoints.started && !endpoints.removals.has(name)) continue;
+      if (!subscribed && !replaced.has(cluster)) continue;
+      // Where it has not subscribed on this stream yet, it will, and say that it has this version.
+      endpoints.forced.add(name);
+      if (present && subscribed && !endpoints.updates.has(name)) endpoints.updates.set(name, markNow(this.#stream));
     }
-    if (type === 'scoped-routes' && this.#stream.protocol === 'delta') {
-      // Saves a round trip: the watch for the table stands as soon as the scope before it on the stream is taken in.
-      const routes = stateOf(this.#stream, 'routes');
-      if (!routes.started) return;
-      for (const { form, mark } of items) {
-        const name = routeTableOf(form);
-        if (name === undefined || routes.entries.has(name) || routes.updates.has(name)) continue;
-        if (this.#stream.cache.get('routes', name) !== undefined) routes.updates.set(name, mark);
-      }
+  }
+
+  /** What a client will ask for next: saves a round trip, as the watch for a table stands as soon as the scope before it on the stream is taken in. */
+  #sendTables(scopes: readonly FlightItem[]): void {
+    const routes = stateOf(this.#stream, 'routes');
+    if (!routes.started) return;
+    for (const { form, mark } of scopes) {
+      const name = routeTableOf(form);
+      if (name === undefined || routes.entries.has(name) || routes.updates.has(name)) continue;
+      if (this.#stream.cache.get('routes', name) !== undefined) routes.updates.set(name, mark);
     }
   }
 

@@ -14,7 +14,7 @@ import type { RejectionLedger } from './ledger.ts';
 import type { XdsMeters } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamStatus, streamStatus } from './status.ts';
-import { markNow, type Owed, owedEndpoints, type StreamContext, stateOf, type XdsLog } from './stream-context.ts';
+import { type Debts, debtsOf, markNow, type Owed, type StreamContext, stateOf, type XdsLog } from './stream-context.ts';
 import { interested, markRemoval, markUpdate, newTypeState, type TypeState } from './stream-state.ts';
 import { checkNames, InvalidRequest, setNames, subscribe, unsubscribe } from './subscription.ts';
 import type { Protocol } from './wire.ts';
@@ -121,8 +121,9 @@ export class Session implements StreamContext {
 
   close(): void {
     this.closed = true;
-    const owed = owedEndpoints(this);
-    if (owed.size > 0 && this.node !== undefined && this.#owed.size < maxOwing) this.#owed.set(this.node.id, owed);
+    const debts = debtsOf(this);
+    if (debts !== undefined && this.node !== undefined && this.#owed.size < maxOwing)
+      this.#owed.set(this.node.id, debts);
     this.#outbox.close();
     this.#onProgress();
   }
@@ -194,7 +195,7 @@ export class Session implements StreamContext {
       const named = agent.case === 'userAgentVersion' ? agent.value : '';
       const version = build ? `${build.majorNumber}.${build.minorNumber}.${build.patch}` : named;
       this.node = { id: node.id.slice(0, 256), version: version.slice(0, 64) };
-      for (const name of this.#owed.get(this.node.id) ?? []) stateOf(this, 'endpoints').forced.add(name);
+      this.#takeOver(this.#owed.get(this.node.id));
       this.#owed.delete(this.node.id);
       this.log.info({ stream: this.id, protocol: this.protocol, ...this.node }, 'xDS client connected');
     }
@@ -207,6 +208,12 @@ export class Session implements StreamContext {
       this.log.warn({ stream: this.id, typeUrl: shown }, 'xDS client asked for a type that is not served');
     }
     return undefined;
+  }
+
+  #takeOver(debts: Debts | undefined): void {
+    for (const [type, names] of debts?.forced ?? []) for (const name of names) stateOf(this, type).forced.add(name);
+    for (const [type, names] of debts?.doubts ?? [])
+      for (const [name, version] of names) stateOf(this, type).doubts.set(name, version);
   }
 }
 

@@ -32,24 +32,40 @@ export function stateOf(stream: StreamContext, type: ResourceType): TypeState {
 }
 
 /**
- * Endpoints that clients wait for without asking, by node id. A stream that ends while clusters are being changed in place
- * leaves its client waiting for their endpoints; on its next stream it says that it has them already.
+ * What a stream that ended leaves to the next one of its client, by node id. While clusters are being changed in place a client waits
+ * for their endpoints, and will say that it has them. And of a response that it refuses, Envoy takes in what is good and goes on
+ * naming the versions from before.
  */
-export type Owed = Map<string, ReadonlySet<string>>;
+export type Owed = Map<string, Debts>;
 
-/** What a stream that ends leaves its client waiting for. */
-export function owedEndpoints(stream: StreamContext): Set<string> {
-  const owed = new Set(stateOf(stream, 'endpoints').forced);
-  const clusters = stateOf(stream, 'clusters');
-  for (const { items } of clusters.flights.values()) {
-    for (const { name, form } of items) {
-      const good = clusters.entries.get(name)?.good;
-      if (good === undefined || good.version === form.version) continue;
-      const eds = edsNameOf(form);
-      if (eds !== undefined) owed.add(eds);
+export interface Debts {
+  /** Names to send whatever the client says. */
+  readonly forced: ReadonlyMap<ResourceType, ReadonlySet<string>>;
+  /** As `doubts` of `TypeState`. */
+  readonly doubts: ReadonlyMap<ResourceType, ReadonlyMap<string, string | undefined>>;
+}
+
+/** What a stream owes; undefined where that is nothing. */
+export function debtsOf(stream: StreamContext): Debts | undefined {
+  const forced = new Map<ResourceType, Set<string>>();
+  const doubts = new Map<ResourceType, Map<string, string | undefined>>();
+  const force = (type: ResourceType, name: string) => forced.set(type, (forced.get(type) ?? new Set()).add(name));
+  for (const [type, state] of stream.states) {
+    const doubtful = new Map(state.doubts);
+    for (const name of state.forced) force(type, name);
+    for (const [name, { unsure, good }] of state.entries) if (unsure) doubtful.set(name, good?.version);
+    for (const { items } of state.flights.values()) {
+      for (const { name, form } of items) {
+        const good = state.entries.get(name)?.good;
+        if (good?.version === form.version) continue;
+        if (items.length > 1) doubtful.set(name, good?.version);
+        const eds = type === 'clusters' && good !== undefined ? edsNameOf(form) : undefined;
+        if (eds !== undefined) force('endpoints', eds);
+      }
     }
+    if (doubtful.size > 0) doubts.set(type, doubtful);
   }
-  return owed;
+  return forced.size + doubts.size > 0 ? { forced, doubts } : undefined;
 }
 
 /** A mark for what no change of the cache caused. */

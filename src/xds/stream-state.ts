@@ -70,6 +70,11 @@ export interface TypeState {
   readonly absent: Set<string>;
   /** To send even if the client has this version: it asked again, or waits without asking. */
   readonly forced: Set<string>;
+  /**
+   * What the client may have in another form than it says, from an earlier stream: the version that it will name (none: it will not
+   * name it at all) although it may have taken in what came after. If it names another one, there is no doubt.
+   */
+  readonly doubts: Map<string, string | undefined>;
   readonly flights: Map<string, Flight>;
   /** The client waits for a first answer, be it empty. */
   owesAnswer: boolean;
@@ -93,6 +98,7 @@ export function newTypeState(type: ResourceType): TypeState {
     removals: new Map(),
     absent: new Set(),
     forced: new Set(),
+    doubts: new Map(),
     flights: new Map(),
     owesAnswer: false,
     lastNonce: '',

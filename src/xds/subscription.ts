@@ -42,9 +42,9 @@ export function subscribe(
   for (const name of stream.cache.all(state.type).keys()) {
     if (!state.names.has(name)) want(stream, state, name, held.get(name));
   }
-  for (const [name, version] of held) {
+  for (const name of new Set([...held.keys(), ...state.doubts.keys()])) {
     if (state.names.has(name) || stream.cache.get(state.type, name) !== undefined) continue;
-    resume(stream, state, name, version);
+    resume(stream, state, name, held.get(name));
     markRemoval(state, name, markNow(stream));
   }
   state.owesAnswer = held.size === 0;
@@ -68,7 +68,7 @@ export function unsubscribe(stream: StreamContext, state: TypeState, names: read
 
 /**
  * State of the world: the names that the client wants now. `version` is what it holds of a type of which responses are
- * whole; if that is the present state, nothing is sent.
+ * whole; if that is the present state and nothing is owed, nothing is sent.
  */
 export function setNames(
   stream: StreamContext,
@@ -104,7 +104,7 @@ export function setNames(
 /** Notes what a name that has just become interesting needs. */
 function want(stream: StreamContext, state: TypeState, name: string, version: string | undefined): void {
   const resource = stream.cache.get(state.type, name);
-  if (version !== undefined) resume(stream, state, name, version);
+  resume(stream, state, name, version);
   if (resource === undefined) {
     if (version === undefined) state.absent.add(name);
     else markRemoval(state, name, markNow(stream));
@@ -113,19 +113,25 @@ function want(stream: StreamContext, state: TypeState, name: string, version: st
   const entry = entryOf(state, name);
   // A new watch may take what an earlier one refused.
   if (entry.trouble?.bad !== undefined) entry.trouble = undefined;
-  if (version === resource.version) {
+  if (version === resource.version && !entry.unsure) {
     acceptResumed(stream, entry, resource);
     if (!state.forced.has(name)) return;
   } else if (version === undefined && (entry.good !== undefined || entry.flight !== undefined)) state.forced.add(name);
   markUpdate(state, name, markNow(stream));
 }
 
-function resume(stream: StreamContext, state: TypeState, name: string, version: string): void {
+/** @param version what the client says that it has from an earlier stream; state of the world says that of no single name */
+function resume(stream: StreamContext, state: TypeState, name: string, version: string | undefined): void {
+  const isDoubtful = state.doubts.has(name) && (stream.protocol === 'sotw' || state.doubts.get(name) === version);
+  state.doubts.delete(name);
+  if (isDoubtful) entryOf(state, name).unsure = true;
+  if (version === undefined) return;
   const known = stream.ledger.lastGood(state.type, name);
   entryOf(state, name).good = { version, resource: known?.version === version ? known : undefined };
 }
 
 function resumeWhole(stream: StreamContext, state: TypeState, version: string): void {
+  if ([...state.updates.keys()].some((name) => state.forced.has(name) || state.entries.get(name)?.unsure)) return;
   const resources = [...state.updates.keys()].flatMap((name) => stream.cache.get(state.type, name) ?? []);
   if (versionOf(resources) !== version) return;
   for (const resource of resources) acceptResumed(stream, entryOf(state, resource.name), resource);

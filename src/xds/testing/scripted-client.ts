@@ -46,6 +46,8 @@ export class ScriptedClient {
   readonly #state = new Map<ResourceType, Map<string, ClientResource>>();
   readonly #names = new Map<ResourceType, Set<string>>(followed.map((type) => [type, new Set()]));
   readonly #versions = new Map<ResourceType, string>();
+  /** Delta: what it says that it has when it comes back, by name. Like Envoy it counts nothing of a response that it refused. */
+  readonly #claims = new Map<ResourceType, Map<string, string>>();
   readonly #owed: Owed = new Map();
   #nonces = new Map<ResourceType, string>();
   #stream: Stream = { unanswered: new Map(), begun: new Set() };
@@ -153,8 +155,7 @@ export class ScriptedClient {
     for (const type of [...wildcards, ...followed]) {
       const names = [...(this.#names.get(type) ?? [])];
       if (followed.includes(type) && names.length === 0) continue;
-      const versions: Record<string, string> = {};
-      for (const [name, { version }] of this.state(type)) versions[name] = version;
+      const versions = Object.fromEntries(this.#claims.get(type) ?? []);
       const wildcard = wildcards.includes(type);
       if (!wildcard) this.asked.set(type, new Set(names.filter((name) => !(name in versions))));
       if (this.#options.protocol === 'delta') this.#send({ type, subscribe: wildcard ? ['*'] : names, versions });
@@ -180,6 +181,8 @@ export class ScriptedClient {
     this.#stream.unanswered.set(type, unanswered);
     unanswered.push({ response, error });
     if (error === '') this.#versions.set(type, response.version);
+    const claims = this.#claims.get(type) ?? new Map<string, string>();
+    this.#claims.set(type, claims);
     const held = this.#state.get(type) ?? new Map<string, ClientResource>();
     this.#state.set(type, held);
     const good = error === '' || this.#options.partial ? response.resources.filter((one) => !bad.includes(one)) : [];
@@ -187,6 +190,7 @@ export class ScriptedClient {
       // Not asked for: Envoy drops it.
       if (followed.includes(type) && !this.#names.get(type)?.has(resource.name)) continue;
       this.#takeIn(resource, held);
+      if (error === '') claims.set(resource.name, resource.version);
     }
     for (const { name } of response.resources) this.asked.get(type)?.delete(name);
     const present = new Set(response.resources.map(({ name }) => name));
@@ -195,6 +199,7 @@ export class ScriptedClient {
       // One that came in a refused response may go and come again while the guilty one is looked for.
       if (type === 'clusters' && !this.#unconfirmed.delete(name)) this.#checkUnused(name);
       held.delete(name);
+      claims.delete(name);
       this.asked.get(type)?.delete(name);
       if (type === 'endpoints') this.warming.delete(name);
     }
@@ -235,6 +240,7 @@ export class ScriptedClient {
     for (const name of unsubscribe) this.asked.get(type)?.delete(name);
     for (const name of unsubscribe) {
       this.#state.get(type)?.delete(name);
+      this.#claims.get(type)?.delete(name);
       this.warming.delete(name);
     }
     if (this.#options.protocol === 'delta') this.#send({ type, subscribe, unsubscribe });
