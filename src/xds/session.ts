@@ -14,15 +14,20 @@ import type { RejectionLedger } from './ledger.ts';
 import type { XdsMeters } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamStatus, streamStatus } from './status.ts';
-import { type Debts, debtsOf, markNow, type Owed, type StreamContext, stateOf, type XdsLog } from './stream-context.ts';
+import {
+  type Debts,
+  leaveDebts,
+  markNow,
+  type Owed,
+  type StreamContext,
+  stateOf,
+  type XdsLog,
+} from './stream-context.ts';
 import { interested, markRemoval, markUpdate, newTypeState, type TypeState } from './stream-state.ts';
 import { checkNames, InvalidRequest, setNames, subscribe, unsubscribe } from './subscription.ts';
 import type { Protocol } from './wire.ts';
 
 const typeByUrl = new Map(Object.entries(resourceTypes).map(([type, url]) => [url as string, type as ResourceType]));
-
-/** Node ids of clients that are gone and may come back: a bound against clients that make them up. */
-const maxOwing = 256;
 
 /** ms in which a client that reconnects names all that it has; Envoy takes a few. */
 const resumeGrace = 500;
@@ -121,9 +126,7 @@ export class Session implements StreamContext {
 
   close(): void {
     this.closed = true;
-    const debts = debtsOf(this);
-    if (debts !== undefined && this.node !== undefined && this.#owed.size < maxOwing)
-      this.#owed.set(this.node.id, debts);
+    if (this.node !== undefined) leaveDebts(this, this.node.id, this.#owed);
     this.#outbox.close();
     this.#onProgress();
   }

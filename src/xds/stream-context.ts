@@ -45,8 +45,23 @@ export interface Debts {
   readonly doubts: ReadonlyMap<ResourceType, ReadonlyMap<string, string | undefined>>;
 }
 
-/** What a stream owes; undefined where that is nothing. */
-export function debtsOf(stream: StreamContext): Debts | undefined {
+/** Bounds against clients that make up node ids and never come back: of those, and of all names together. */
+const maxOwing = 256;
+const maxOwedNames = 1_000_000;
+
+/** A stream has ended: keeps what it owes. */
+export function leaveDebts(stream: StreamContext, node: string, owed: Owed): void {
+  const debts = debtsOf(stream);
+  const count = namesIn(debts);
+  if (count === 0 || owed.size >= maxOwing) return;
+  if (owed.values().reduce((sum, each) => sum + namesIn(each), count) <= maxOwedNames) owed.set(node, debts);
+}
+
+function namesIn({ forced, doubts }: Debts): number {
+  return [...forced.values(), ...doubts.values()].reduce((sum, { size }) => sum + size, 0);
+}
+
+function debtsOf(stream: StreamContext): Debts {
   const forced = new Map<ResourceType, Set<string>>();
   const doubts = new Map<ResourceType, Map<string, string | undefined>>();
   const force = (type: ResourceType, name: string) => forced.set(type, (forced.get(type) ?? new Set()).add(name));
@@ -65,7 +80,7 @@ export function debtsOf(stream: StreamContext): Debts | undefined {
     }
     if (doubtful.size > 0) doubts.set(type, doubtful);
   }
-  return forced.size + doubts.size > 0 ? { forced, doubts } : undefined;
+  return { forced, doubts };
 }
 
 /** A mark for what no change of the cache caused. */
