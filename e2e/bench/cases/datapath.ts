@@ -147,6 +147,6 @@ function filter(node: { run(command: string, ...args: string[]): string }, clien
   node.run('nft', rules);
 }
 
-/** Ratios of single rounds have a standard deviation of about 5 %, of streams with a CPU each of 15 to 30 %; of 24 rounds' median it is a quarter of that. */
+/** Ratios of single rounds have a standard deviation of about 5 %; of 24 rounds' median it is a quarter of that. */
 const rounds = ({ quick }: BenchContext) => (quick ? 1 : 24);
 const seconds = 1;
