@@ -60,6 +60,7 @@ function decided({ verdict, reason }: Outcome): number | undefined {
 forFamilies('any policy', TestNode.open, (ip, node) => {
   it('is read by the programs as it is meant', () => {
     const { a, b } = node();
+    node().reset();
     node().enforce(b, [], EndpointFlag.ingressEnforced);
     const map = node().maps.policies.get(b.policyId)!;
     const asked = fc.record({ protocol: fc.constantFrom(6, 17), port: fc.constantFrom(80, 81, 443, 8080, 65535) });
