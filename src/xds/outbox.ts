@@ -254,23 +254,21 @@ export class Outbox {
     const { protocol, meters } = this.#stream;
     const nonce = (++this.#nonce).toString(36);
     const flight: Flight = { nonce, kind, items, removed, mark, sentAt: performance.now(), overdue: false };
-    const replaced = new Set<Resource>();
     const sent = items.map(({ form }) => form);
-    for (const { name, entry, form } of items) {
-      if (entry.good !== undefined || entry.unsure) replaced.add(form);
+    for (const { name, entry } of items) {
       entry.flight = flight;
       state.forced.delete(name);
     }
     let message: Buffer;
-    if (protocol === 'delta') {
-      message = deltaResponse(state.type, nonce, sent, removed);
-    } else {
-      const resources = fullStateTypes.has(state.type) ? fullState(state, flight, this.#stream.ledger) : sent;
-      // The client may have another form in force than the one that the whole has of it: then that is a change, too.
-      for (const form of resources) {
-        if (replaced.has(form) || !state.entries.get(form.name)?.unsure) continue;
-        replaced.add(form);
-        sent.push(form);
+    let changed = sent;
+    if (protocol === 'delta') message = deltaResponse(state.type, nonce, sent, removed);
+    else {
+      let resources = sent;
+      if (fullStateTypes.has(state.type)) {
+        resources = fullState(state, flight, this.#stream.ledger);
+        // The client may have another form in force than the one that the whole has of it: then that is a change, too.
+        const isNew = new Set(sent);
+        changed = resources.filter((form) => isNew.has(form) || state.entries.get(form.name)?.unsure);
       }
       state.lastVersion = versionOf(resources);
       message = sotwResponse(state.type, nonce, state.lastVersion, resources);
@@ -280,7 +278,7 @@ export class Outbox {
     state.flights.set(nonce, flight);
     if (state.flights.size > maxFlights) state.flights.delete(state.flights.keys().next().value as string);
     meters.sent(state.type, items.length + removed.length, message.length);
-    if (state.type === 'clusters') this.#forceEndpoints(sent, replaced);
+    if (state.type === 'clusters') this.#forceEndpoints(state, changed);
     if (state.type === 'scoped-routes' && protocol === 'delta') this.#sendTables(items);
     if (!this.#write(message)) this.#blocked = true;
   }
@@ -288,19 +286,21 @@ export class Outbox {
   /**
    * Envoy builds a changed cluster anew and waits for its endpoints, but does not ask for them again; nor for those of a cluster
    * that went and came back before it had sent word.
-   * @param replaced those that the client has in another form, or may have
    */
-  #forceEndpoints(clusters: readonly Resource[], replaced: ReadonlySet<Resource>): void {
+  #forceEndpoints({ entries }: TypeState, clusters: readonly Resource[]): void {
     const endpoints = stateOf(this.#stream, 'endpoints');
-    if (!endpoints.started && replaced.size === 0) return;
     for (const cluster of clusters) {
+      const { good, unsure } = entries.get(cluster.name) ?? {};
+      // The client has it in another form, or may have.
+      const isReplaced = good !== undefined || unsure === true;
+      if (!endpoints.started && !isReplaced) continue;
       const name = edsNameOf(cluster);
       if (name === undefined) continue;
       const present = this.#stream.cache.get('endpoints', name) !== undefined;
       const subscribed = interested(endpoints, name);
       // Those that are about to go may be back before they have gone; those of a client that resumes, too, once it has named them.
       if (!present && endpoints.started && !endpoints.removals.has(name)) continue;
-      if (!subscribed && !replaced.has(cluster)) continue;
+      if (!subscribed && !isReplaced) continue;
       // Where it has not subscribed on this stream yet, it will, and say that it has this version.
       endpoints.forced.add(name);
       if (present && subscribed && !endpoints.updates.has(name)) endpoints.updates.set(name, markNow(this.#stream));

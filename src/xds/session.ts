@@ -15,12 +15,12 @@ import type { XdsMeters } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { type StreamStatus, streamStatus } from './status.ts';
 import {
-  type Debts,
   leaveDebts,
   markNow,
   type Owed,
   type StreamContext,
   stateOf,
+  takeDebts,
   type XdsLog,
 } from './stream-context.ts';
 import { interested, markRemoval, markUpdate, newTypeState, type TypeState } from './stream-state.ts';
@@ -198,8 +198,7 @@ export class Session implements StreamContext {
       const named = agent.case === 'userAgentVersion' ? agent.value : '';
       const version = build ? `${build.majorNumber}.${build.minorNumber}.${build.patch}` : named;
       this.node = { id: node.id.slice(0, 256), version: version.slice(0, 64) };
-      this.#takeOver(this.#owed.get(this.node.id));
-      this.#owed.delete(this.node.id);
+      takeDebts(this, this.node.id, this.#owed);
       this.log.info({ stream: this.id, protocol: this.protocol, ...this.node }, 'xDS client connected');
     }
     const type = typeByUrl.get(url);
@@ -211,12 +210,6 @@ export class Session implements StreamContext {
       this.log.warn({ stream: this.id, typeUrl: shown }, 'xDS client asked for a type that is not served');
     }
     return undefined;
-  }
-
-  #takeOver(debts: Debts | undefined): void {
-    for (const [type, names] of debts?.forced ?? []) for (const name of names) stateOf(this, type).forced.add(name);
-    for (const [type, names] of debts?.doubts ?? [])
-      for (const [name, version] of names) stateOf(this, type).doubts.set(name, version);
   }
 }
 

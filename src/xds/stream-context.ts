@@ -38,7 +38,7 @@ export function stateOf(stream: StreamContext, type: ResourceType): TypeState {
  */
 export type Owed = Map<string, Debts>;
 
-export interface Debts {
+interface Debts {
   /** Names to send whatever the client says. */
   readonly forced: ReadonlyMap<ResourceType, ReadonlySet<string>>;
   /** As `doubts` of `TypeState`. */
@@ -55,6 +55,15 @@ export function leaveDebts(stream: StreamContext, node: string, owed: Owed): voi
   const count = namesIn(debts);
   if (count === 0 || owed.size >= maxOwing) return;
   if (owed.values().reduce((sum, each) => sum + namesIn(each), count) <= maxOwedNames) owed.set(node, debts);
+}
+
+/** A client is back: its new stream owes what the earlier one left. */
+export function takeDebts(stream: StreamContext, node: string, owed: Owed): void {
+  const { forced, doubts } = owed.get(node) ?? {};
+  owed.delete(node);
+  for (const [type, names] of forced ?? []) for (const name of names) stateOf(stream, type).forced.add(name);
+  for (const [type, names] of doubts ?? [])
+    for (const [name, version] of names) stateOf(stream, type).doubts.set(name, version);
 }
 
 function namesIn({ forced, doubts }: Debts): number {

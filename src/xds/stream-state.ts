@@ -133,17 +133,16 @@ export function markUpdate(state: TypeState, name: string, mark: Mark): void {
 export function markRemoval(state: TypeState, name: string, mark: Mark): void {
   const { sequence: since } =
     state.updates.get(name) ?? state.groups.find((group) => group.has(name))?.get(name) ?? mark;
+  forgetUpdate(state, name);
   const entry = state.entries.get(name);
   if (entry === undefined || (entry.good === undefined && entry.flight === undefined && !entry.unsure)) {
-    forgetUpdate(state, name);
     state.forced.delete(name);
     state.entries.delete(name);
     // Who asked for it waits for it or for word that it is not there.
     if (state.names.has(name)) state.absent.add(name);
     return;
   }
-  // Not that it is forced: until the removal is on its way it may be back, and whoever waited for it still does.
-  forgetUpdate(state, name);
+  // It stays forced: until the removal is on its way it may be back, and whoever waited for it still does.
   entry.trouble = undefined;
   if (!state.removals.has(name)) state.removals.set(name, { ...mark, since });
 }

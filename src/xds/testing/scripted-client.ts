@@ -155,9 +155,10 @@ export class ScriptedClient {
     for (const type of [...wildcards, ...followed]) {
       const names = [...(this.#names.get(type) ?? [])];
       if (followed.includes(type) && names.length === 0) continue;
-      const versions = Object.fromEntries(this.#claims.get(type) ?? []);
+      const claims = this.#claims.get(type) ?? new Map<string, string>();
+      const versions = Object.fromEntries(claims);
       const wildcard = wildcards.includes(type);
-      if (!wildcard) this.asked.set(type, new Set(names.filter((name) => !(name in versions))));
+      if (!wildcard) this.asked.set(type, new Set(names.filter((name) => !claims.has(name))));
       if (this.#options.protocol === 'delta') this.#send({ type, subscribe: wildcard ? ['*'] : names, versions });
       else this.#send({ type, ...this.#sotwFields(type) });
     }
